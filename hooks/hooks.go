@@ -1,0 +1,114 @@
+// Package hooks turns what a password manager sends into Events. A Verifier
+// checks the raw request, an Adapter reads the Event out of it. Subpackage
+// verify has the schemes, subpackage adapters the products; each has a table
+// that the next one joins.
+package hooks
+
+import (
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/sealrelay/sealrelay/internal/secretbytes"
+)
+
+// The classes in which reading a request fails. Verifiers and adapters wrap
+// one of them with words that are safe to send back: they name what to do and
+// never a value.
+var (
+	// ErrUnauthenticated: signature, credential or timestamp is not accepted.
+	ErrUnauthenticated = errors.New("not authenticated")
+	// ErrMalformed: the body is not what the source's adapter reads.
+	ErrMalformed = errors.New("malformed request")
+	// ErrMediaType: the body's content type is not one the adapter reads.
+	ErrMediaType = errors.New("unsupported media type")
+	// ErrNoValue: the event is understood but carries no value to seal.
+	ErrNoValue = errors.New("no value in the event")
+)
+
+// Value is a secret's value. It prints as "[redacted]" and gives its bytes to
+// Expose only.
+type Value = secretbytes.Value
+
+// Request is what came in, as raw as it came. Verifiers and adapters neither
+// keep nor change it.
+type Request struct {
+	Method string
+	Header http.Header
+	// Body is the whole body, already bounded by the caller.
+	Body []byte
+	// Remote is the sender's address, behind any trusted proxy.
+	Remote netip.Addr
+	// ClientChain is the sender's TLS client certificate and what came with
+	// it, leaf first; nil if there was none. It is not yet verified.
+	ClientChain []*x509.Certificate
+	// Received is when the request came in, by this machine's clock.
+	Received time.Time
+}
+
+// Verified is what a Verifier learned of a request.
+type Verified struct {
+	// EventID is the sender's ID for the delivery, stable over its retries;
+	// empty where the scheme has none.
+	EventID string
+	// SignedAt is the time the sender signed; zero where the scheme has none.
+	SignedAt time.Time
+}
+
+// Verifier checks the raw bytes of a request before anything is parsed.
+// Implementations are safe for concurrent use and compare secrets in constant
+// time.
+type Verifier interface {
+	// Verify returns an error wrapping ErrUnauthenticated for a request that
+	// is not the sender's.
+	Verify(*Request) (Verified, error)
+}
+
+// Adapter reads the Event out of a verified request. Implementations are safe
+// for concurrent use.
+type Adapter interface {
+	// Read returns an error wrapping ErrMalformed, ErrMediaType or ErrNoValue.
+	// The caller wipes the Event's Value.
+	Read(*Request, Verified) (Event, error)
+}
+
+// Operation is what happened to a secret.
+type Operation string
+
+// The operations.
+const (
+	Set    Operation = "set"
+	Delete Operation = "delete"
+)
+
+// Event is one change of one secret, as its sender tells it.
+type Event struct {
+	// ID is the sender's ID for the event, stable over retries. An adapter
+	// leaves it empty when the body has none; the verifier's then counts.
+	ID string
+	// Secret is the logical name, for which see CheckName.
+	Secret string
+	// Operation is Set or Delete.
+	Operation Operation
+	// Value is what gets sealed; nil on Delete. With Fields it is the JSON
+	// object of the fields, names sorted, values strings.
+	Value *Value
+	// Fields are the names of the value's fields, sorted; empty for a secret
+	// that is one value.
+	Fields []string
+	// OccurredAt is when the sender says it happened; zero if it does not.
+	OccurredAt time.Time
+}
+
+// Settings is how a verifier's or adapter's constructor gets its part of the
+// configuration.
+type Settings struct {
+	// Decode fills the fields of a pointer to a struct (tags `yaml:"..."`)
+	// strictly: an unknown key is an error with its line.
+	Decode func(into any) error
+	// ReadSecret reads the file that a `*_file` setting names, relative to
+	// the configuration, without the newline at its end.
+	ReadSecret func(path string) (*Value, error)
+}

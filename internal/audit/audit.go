@@ -1,0 +1,46 @@
+// Package audit is the chained log: the hash of each row covers the row and
+// the hash before it, so that an edited, removed, inserted or reordered row is
+// found by whoever walks the chain. Rows are written by the outbox, in the
+// transaction of the change that they tell of: no audit, no change.
+package audit
+
+import "time"
+
+// Entry is what a row says. It never holds a value. Its JSON, fields in this
+// order and empty ones left out, is what gets stored and hashed.
+type Entry struct {
+	At time.Time `json:"at"`
+	// Kind is one of the constants below.
+	Kind Kind `json:"kind"`
+	// Actor is who asked: "source/NAME", "dispatcher", "operator/USER".
+	Actor       string   `json:"actor"`
+	EventID     string   `json:"event_id,omitempty"`
+	Secret      string   `json:"secret,omitempty"`
+	Version     int64    `json:"version,omitempty"`
+	Operation   string   `json:"operation,omitempty"`
+	Agents      []string `json:"agents,omitempty"`
+	Destination string   `json:"destination,omitempty"`
+	// Detail says why, in words; for a refused key or a delivery given up.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Kind is what happened.
+type Kind string
+
+// The kinds.
+const (
+	EventAccepted     Kind = "event.accepted"
+	DeliveryDelivered Kind = "delivery.delivered"
+	DeliveryDead      Kind = "delivery.dead"
+	DeliveryRetried   Kind = "delivery.retried"
+)
+
+// Row is one row of the chain.
+type Row struct {
+	// Seq counts from 1 without gaps.
+	Seq int64
+	// Entry is the stored JSON.
+	Entry []byte
+	// Hash is over Seq, the hash of the row before, and Entry.
+	Hash [32]byte
+}

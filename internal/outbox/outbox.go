@@ -1,0 +1,206 @@
+// Package outbox is the durable table of deliveries: one row per (agent,
+// destination, secret), the latest version wins. It also remembers which
+// events were accepted and holds the audit chain, because all three change in
+// one transaction. Package outboxtest has the conformance suite that every
+// implementation passes; sqlite and postgres are the implementations.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sealrelay/sealrelay/internal/audit"
+)
+
+// The ways in which a call fails. Whatever is not one of these is a defect of
+// the caller or of the implementation.
+var (
+	// ErrConflict: the version of a Change is not the one after the latest.
+	// Nothing was persisted; read Prior again.
+	ErrConflict = errors.New("another version of the secret came first")
+	// ErrUnavailable: nothing was persisted; the same call may succeed later.
+	ErrUnavailable = errors.New("outbox is not available")
+	// ErrAmbiguous: the commit may or may not have been persisted. The sender
+	// must be told that it failed; its retry finds out by the event ID.
+	ErrAmbiguous = errors.New("outbox commit has an unknown outcome")
+	// ErrFenced: the lease was lost, or a newer version replaced the claimed
+	// one. Nothing of the outcome was recorded as the row's state.
+	ErrFenced = errors.New("delivery is no longer held by this claim")
+	// ErrNotFound: there is no such delivery.
+	ErrNotFound = errors.New("no such delivery")
+)
+
+// DuplicateError says that the event was accepted before.
+type DuplicateError struct {
+	// Answer is what was stored with the event.
+	Answer []byte
+}
+
+func (*DuplicateError) Error() string { return "event was accepted before" }
+
+// Key names a delivery.
+type Key struct {
+	Agent       string `json:"agent"`
+	Destination string `json:"destination"`
+	Secret      string `json:"secret"`
+}
+
+// State is where a delivery stands.
+type State string
+
+// The states.
+const (
+	// Pending: wanted and not yet there; due at Next, or claimed.
+	Pending State = "pending"
+	// Delivered: the wanted version is there.
+	Delivered State = "delivered"
+	// Dead: given up, for the row's Reason; an operator may retry it.
+	Dead State = "dead"
+	// Blocked: the wanted version could not be sealed for the agent, for the
+	// row's Reason; it needs a new push once the key is mended.
+	Blocked State = "blocked"
+)
+
+// Sealed is what one destination of one agent is to get.
+type Sealed struct {
+	Agent       string
+	Destination string
+	Format      string
+	KeyID       string
+	// Envelope is empty on a delete and on a blocked one.
+	Envelope []byte
+	// Statement is the signed statement, a compact JWS; empty when blocked.
+	Statement string
+	// Blocked is why there is no envelope; empty when there is one.
+	Blocked string
+}
+
+// Change is one accepted event, sealed.
+type Change struct {
+	Source    string
+	EventID   string
+	Secret    string
+	Operation string
+	// Version is the latest version of the secret plus one.
+	Version int64
+	// OccurredAt is the sender's time; zero if it told none.
+	OccurredAt time.Time
+	ReceivedAt time.Time
+	Sealed     []Sealed
+	// Answer is given again to a repeat of the event.
+	Answer []byte
+	Audit  audit.Entry
+}
+
+// Prior is what is known before a Change.
+type Prior struct {
+	// Answer is that of the same event, accepted before; nil if it is new.
+	Answer []byte
+	// Version is the secret's latest, 0 if it has none.
+	Version int64
+	// OccurredAt is that of the latest version; zero if its sender told none.
+	OccurredAt time.Time
+}
+
+// Delivery is one row.
+type Delivery struct {
+	Key
+	State     State
+	Operation string
+	// Version is the one wanted, DeliveredVersion the one that is there (0:
+	// none).
+	Version          int64
+	DeliveredVersion int64
+	Format           string
+	KeyID            string
+	// Envelope and Statement are filled by Claim and Get only.
+	Envelope  []byte
+	Statement string
+	Source    string
+	EventID   string
+	// Attempts counts the failed attempts at the wanted version.
+	Attempts    int
+	Next        time.Time
+	Reason      string
+	AcceptedAt  time.Time
+	UpdatedAt   time.Time
+	DeliveredAt time.Time
+	// Fence grows with each claim of the row; Settle must show the newest.
+	Fence int64
+}
+
+// Outcome is how an attempt at a claimed delivery ended.
+type Outcome struct {
+	Key
+	// Fence and Version are those of the claim.
+	Fence   int64
+	Version int64
+	// State is Delivered, Pending (to be tried again at Next) or Dead.
+	State  State
+	Next   time.Time
+	Reason string
+	At     time.Time
+	// Audit is required unless State is Pending.
+	Audit *audit.Entry
+}
+
+// Filter selects deliveries; its zero value selects all.
+type Filter struct {
+	// Agent, Destination and Secret are exact; empty means any.
+	Agent, Destination, Secret string
+	// States are alternatives; empty means any.
+	States []State
+	// After continues a listing behind that key; the order is by Key.
+	After *Key
+	// Limit bounds a listing; 0 means 1000.
+	Limit int
+}
+
+// Outbox is the store. Its methods are safe for concurrent use, by several
+// processes too. A write returns nil only after its transaction is synced to
+// disk; concurrent writes share one sync.
+type Outbox interface {
+	// Prior reads what is known of the event and of the secret.
+	Prior(ctx context.Context, source, eventID, secret string) (Prior, error)
+	// Commit persists a Change: the secret's version, each delivery, the event
+	// with its answer, the audit row; all or nothing. It returns a
+	// *DuplicateError if the event is known, and ErrConflict, ErrUnavailable
+	// or ErrAmbiguous. A cancelled ctx stops the wait, not the commit.
+	Commit(ctx context.Context, change Change) error
+
+	// Claim leases up to limit due deliveries, oldest due first, each until
+	// now+lease. A delivery whose lease ran out is due again.
+	Claim(ctx context.Context, now time.Time, limit int, lease time.Duration) ([]Delivery, error)
+	// Settle records the outcome of a claim and ends its lease. A claim whose
+	// lease ran out can still be settled until the row is claimed again. If a
+	// newer version was committed meanwhile, the row stays Pending and due
+	// for that one, DeliveredVersion is kept up, and ErrFenced is returned.
+	Settle(ctx context.Context, outcome Outcome) error
+	// NextDue is when the next delivery is due or a lease runs out; ok is
+	// false when there is none.
+	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
+	// Changed gets a signal after this process committed deliveries; signals
+	// that nobody waited for are merged.
+	Changed() <-chan struct{}
+
+	// Retry makes the selected deliveries that have something to deliver due
+	// at now with no attempts counted, and returns how many. Blocked ones are
+	// not touched.
+	Retry(ctx context.Context, filter Filter, entry audit.Entry) (int, error)
+	// Get reads one delivery; ErrNotFound if there is none.
+	Get(ctx context.Context, key Key) (Delivery, error)
+	// List reads deliveries in the order of their keys.
+	List(ctx context.Context, filter Filter) ([]Delivery, error)
+	// Count counts deliveries by state.
+	Count(ctx context.Context) (map[State]int, error)
+	// Audit calls visit for each audit row from seq on, in order.
+	Audit(ctx context.Context, seq int64, visit func(audit.Row) error) error
+	// Forget removes what is known of events received before the time, and
+	// returns how many; their repeats count as new.
+	Forget(ctx context.Context, before time.Time) (int, error)
+	// Probe writes and syncs a row, to show that the outbox can.
+	Probe(ctx context.Context) error
+	// Close waits for running writes.
+	Close() error
+}
