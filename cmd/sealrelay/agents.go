@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/internal/app"
+	"github.com/sealrelay/sealrelay/internal/config"
+)
+
+// keyView is what is shown of a key.
+type keyView struct {
+	Owner       string     `json:"owner"`
+	Destination string     `json:"destination,omitempty"`
+	Kind        string     `json:"kind"`
+	Format      string     `json:"format"`
+	KeyID       string     `json:"key_id"`
+	Fingerprint string     `json:"fingerprint"`
+	NotAfter    *time.Time `json:"not_after,omitempty"`
+	Passes      bool       `json:"passes"`
+	Problem     string     `json:"problem,omitempty"`
+	Warnings    []string   `json:"warnings,omitempty"`
+}
+
+func newAgents() *cobra.Command {
+	return parent("agents", "Look at the agents and their keys", newAgentsList(), newAgentsVerify())
+}
+
+func newAgentsList() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List the keys of agents and groups", Args: arguments(cobra.NoArgs)}
+	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		views, err := keyViews(*path)
+		if err != nil {
+			return err
+		}
+		return printKeys(cmd, views, *asJSON)
+	}
+	return cmd
+}
+
+func newAgentsVerify() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check every key against the policy",
+		Long: `Check every key of agents and groups against the policy, as it would be when a
+secret is sealed. Exits with 4 if one fails.`,
+		Args: arguments(cobra.NoArgs),
+	}
+	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		views, err := keyViews(*path)
+		if err != nil {
+			return err
+		}
+		if err := printKeys(cmd, views, *asJSON); err != nil {
+			return err
+		}
+		failing := 0
+		for _, view := range views {
+			if !view.Passes {
+				failing++
+			}
+		}
+		if failing > 0 {
+			return errAttention{fmt.Sprintf("%d of %d keys fail the policy", failing, len(views))}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func keyViews(path string) ([]keyView, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	registry, err := app.Registry(cfg)
+	if err != nil {
+		return nil, err
+	}
+	views := []keyView{}
+	for _, report := range app.Keys(registry, time.Now()) {
+		view := keyView{
+			Owner: report.Owner, Destination: report.Destination, Kind: report.Key.Public.Kind(),
+			Format: report.Key.Format.Name, KeyID: report.Key.ID, Fingerprint: report.Key.Fingerprint(),
+			Passes: report.Err == nil, Warnings: report.Key.Warnings(),
+		}
+		if at := report.Key.NotAfter(); !at.IsZero() {
+			view.NotAfter = &at
+		}
+		if report.Err != nil {
+			view.Problem = report.Err.Error()
+		}
+		views = append(views, view)
+	}
+	return views, nil
+}
+
+func printKeys(cmd *cobra.Command, views []keyView, asJSON bool) error {
+	if asJSON {
+		return printJSON(cmd, views)
+	}
+	var rows [][]string
+	for _, view := range views {
+		state, until := "ok", "-"
+		if view.NotAfter != nil {
+			until = timeText(*view.NotAfter)
+		}
+		switch {
+		case !view.Passes:
+			state = view.Problem
+		case len(view.Warnings) > 0:
+			state = "ok; " + view.Warnings[0]
+		}
+		rows = append(rows, []string{view.Owner, dash(view.Destination), view.Kind, dash(view.Format), until, view.Fingerprint, state})
+	}
+	return printTable(cmd, []string{"OWNER", "DESTINATION", "KEY", "FORMAT", "VALID UNTIL", "FINGERPRINT", "POLICY"}, rows)
+}

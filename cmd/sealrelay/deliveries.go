@@ -1,0 +1,251 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/internal/audit"
+	"github.com/sealrelay/sealrelay/internal/outbox"
+)
+
+// deliveryView is what is shown of a delivery.
+type deliveryView struct {
+	outbox.Key
+	State            outbox.State `json:"state"`
+	Operation        string       `json:"operation"`
+	Version          int64        `json:"version"`
+	DeliveredVersion int64        `json:"delivered_version"`
+	Format           string       `json:"format,omitempty"`
+	KeyID            string       `json:"key_id,omitempty"`
+	Source           string       `json:"source"`
+	EventID          string       `json:"event_id"`
+	Attempts         int          `json:"attempts"`
+	Reason           string       `json:"reason,omitempty"`
+	Next             *time.Time   `json:"next,omitempty"`
+	AcceptedAt       *time.Time   `json:"accepted_at,omitempty"`
+	DeliveredAt      *time.Time   `json:"delivered_at,omitempty"`
+	// Envelope and Statement are shown by `show` only.
+	Envelope  []byte `json:"envelope,omitempty"`
+	Statement string `json:"statement,omitempty"`
+}
+
+func viewOf(d outbox.Delivery) deliveryView {
+	view := deliveryView{
+		Key: d.Key, State: d.State, Operation: d.Operation, Version: d.Version, DeliveredVersion: d.DeliveredVersion,
+		Format: d.Format, KeyID: d.KeyID, Source: d.Source, EventID: d.EventID, Attempts: d.Attempts, Reason: d.Reason,
+		AcceptedAt: set(d.AcceptedAt), DeliveredAt: set(d.DeliveredAt), Envelope: d.Envelope, Statement: d.Statement,
+	}
+	if d.State == outbox.Pending {
+		view.Next = set(d.Next)
+	}
+	return view
+}
+
+// set is nil for the zero time, so that JSON leaves it out.
+func set(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
+func newDeliveries() *cobra.Command {
+	return parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesRetry())
+}
+
+// addFilter adds the flags that select deliveries.
+func addFilter(cmd *cobra.Command) func() (outbox.Filter, error) {
+	var filter outbox.Filter
+	var states []string
+	cmd.Flags().StringVar(&filter.Agent, "agent", "", "only this `agent`")
+	cmd.Flags().StringVar(&filter.Destination, "destination", "", "only this `destination`")
+	cmd.Flags().StringVar(&filter.Secret, "secret", "", "only the secret of this `name`")
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only these `states`: pending, delivered, dead, blocked")
+	return func() (outbox.Filter, error) {
+		for _, state := range states {
+			switch s := outbox.State(state); s {
+			case outbox.Pending, outbox.Delivered, outbox.Dead, outbox.Blocked:
+				filter.States = append(filter.States, s)
+			default:
+				return filter, usageErrorf("--state %q is none of pending, delivered, dead, blocked", state)
+			}
+		}
+		return filter, nil
+	}
+}
+
+func newDeliveriesList() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries",
+		Long:  "List deliveries: which version of a secret is wanted at an agent, which is there, and why not.",
+		Args:  arguments(cobra.NoArgs),
+	}
+	path, asJSON, filterOf := configFlag(cmd), jsonFlag(cmd), addFilter(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		filter, err := filterOf()
+		if err != nil {
+			return err
+		}
+		store, err := openOutbox(cmd, *path)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			err = listJSON(cmd, store, filter)
+		} else {
+			err = listTable(cmd, store, filter)
+		}
+		return errors.Join(err, store.Close())
+	}
+	return cmd
+}
+
+// eachDelivery pages through all that the filter selects.
+func eachDelivery(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter, visit func(outbox.Delivery) error) error {
+	for {
+		page, err := store.List(cmd.Context(), filter)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, delivery := range page {
+			if err := visit(delivery); err != nil {
+				return err
+			}
+		}
+		filter.After = &page[len(page)-1].Key
+	}
+}
+
+// listJSON prints a line per delivery, so that a listing of any length can be
+// read as it comes.
+func listJSON(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter) error {
+	encoder := json.NewEncoder(cmd.OutOrStdout())
+	return eachDelivery(cmd, store, filter, func(d outbox.Delivery) error { return encoder.Encode(viewOf(d)) })
+}
+
+func listTable(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter) error {
+	var rows [][]string
+	err := eachDelivery(cmd, store, filter, func(d outbox.Delivery) error {
+		next := "-"
+		if d.State == outbox.Pending {
+			next = timeText(d.Next)
+		}
+		rows = append(rows, []string{
+			d.Agent, d.Destination, d.Secret, string(d.State), strconv.FormatInt(d.Version, 10),
+			strconv.FormatInt(d.DeliveredVersion, 10), strconv.Itoa(d.Attempts), next, dash(d.Reason),
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return printTable(cmd, []string{"AGENT", "DESTINATION", "SECRET", "STATE", "WANTED", "THERE", "FAILED", "NEXT", "REASON"}, rows)
+}
+
+func newDeliveriesShow() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show AGENT DESTINATION SECRET",
+		Short: "Show one delivery with its envelope and statement",
+		Args:  arguments(cobra.ExactArgs(3)),
+	}
+	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		store, err := openOutbox(cmd, *path)
+		if err != nil {
+			return err
+		}
+		delivery, err := store.Get(cmd.Context(), outbox.Key{Agent: args[0], Destination: args[1], Secret: args[2]})
+		if err = errors.Join(err, store.Close()); err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(cmd, viewOf(delivery))
+		}
+		return showDelivery(cmd, delivery)
+	}
+	return cmd
+}
+
+func showDelivery(cmd *cobra.Command, d outbox.Delivery) error {
+	envelope := fmt.Sprintf("%d bytes", len(d.Envelope))
+	if len(d.Envelope) > 0 && printable(d.Envelope) {
+		envelope = string(d.Envelope)
+	}
+	rows := [][]string{
+		{"destination", d.Destination}, {"secret", d.Secret}, {"state", string(d.State)}, {"operation", d.Operation},
+		{"wanted version", strconv.FormatInt(d.Version, 10)},
+		{"version there", strconv.FormatInt(d.DeliveredVersion, 10)},
+		{"format", dash(d.Format)}, {"key", dash(d.KeyID)},
+		{"source", d.Source}, {"event", d.EventID}, {"accepted", timeText(d.AcceptedAt)},
+		{"delivered", timeText(d.DeliveredAt)}, {"failed attempts", strconv.Itoa(d.Attempts)},
+		{"reason", dash(d.Reason)}, {"envelope", envelope}, {"statement", dash(d.Statement)},
+	}
+	return printTable(cmd, []string{"agent", d.Agent}, rows)
+}
+
+func newDeliveriesRetry() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "retry",
+		Short: "Try deliveries again now",
+		Long: `Make the selected deliveries due now, with no failed attempts counted: dead and
+pending ones, unless --state says otherwise (delivered ones are delivered once
+more). Blocked ones have nothing to deliver: mend the agent's key and push the
+secret again.`,
+		Args: arguments(cobra.NoArgs),
+	}
+	path, asJSON, filterOf := configFlag(cmd), jsonFlag(cmd), addFilter(cmd)
+	all := cmd.Flags().Bool("all", false, "all agents and secrets")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		filter, err := filterOf()
+		if err != nil {
+			return err
+		}
+		if !*all && filter.Agent == "" && filter.Destination == "" && filter.Secret == "" {
+			return usageErrorf("say which: --agent, --destination, --secret or --all")
+		}
+		if len(filter.States) == 0 {
+			filter.States = []outbox.State{outbox.Dead, outbox.Pending}
+		}
+		store, err := openOutbox(cmd, *path)
+		if err != nil {
+			return err
+		}
+		n, err := store.Retry(cmd.Context(), filter, retryEntry(filter))
+		if err = errors.Join(err, store.Close()); err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(cmd, map[string]int{"retried": n})
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d deliveries are due now\n", n)
+		return err
+	}
+	return cmd
+}
+
+func retryEntry(filter outbox.Filter) audit.Entry {
+	actor := "operator"
+	if who, err := user.Current(); err == nil {
+		actor += "/" + who.Username
+	}
+	var states []string
+	for _, state := range filter.States {
+		states = append(states, string(state))
+	}
+	entry := audit.Entry{
+		At: time.Now(), Kind: audit.DeliveryRetried, Actor: actor, Secret: filter.Secret,
+		Destination: filter.Destination, Detail: "states " + strings.Join(states, ", "),
+	}
+	if filter.Agent != "" {
+		entry.Agents = []string{filter.Agent}
+	}
+	return entry
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters"
+	"github.com/sealrelay/sealrelay/hooks/verify"
+	"github.com/sealrelay/sealrelay/internal/push"
+	"github.com/sealrelay/sealrelay/internal/secretbytes"
+	"github.com/sealrelay/sealrelay/internal/wire"
+)
+
+// pushFlags say where to push and how to prove who pushes.
+type pushFlags struct {
+	url, secretFile, tokenFile string
+	eventID                    string
+	delete, fields             bool
+	tries                      int
+	timeout                    time.Duration
+	tls                        push.TLS
+}
+
+func newPush() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "push SECRET",
+		Short: "Send a changed secret to the service",
+		Long: `Read the value of the secret from standard input, sign it (Standard Webhooks) and
+send it to a hook endpoint of a source with the adapter "push". What may be tried
+again is tried again, under one event ID. Prints what each agent will get; exits
+with 4 if an agent is blocked.
+
+The value is sent as it comes: a newline at its end is part of it.`,
+		Example: `  printf %s "$NEW_PASSWORD" | sealrelay push prod/db/orders \
+      --url https://relay.example:8443/v1/hooks/scripts --secret-file hook.secret
+  printf '{"user":"app","password":"%s"}' "$P" | sealrelay push prod/db/orders --fields
+  sealrelay push prod/db/orders --delete`,
+		Args: arguments(cobra.ExactArgs(1)),
+	}
+	f := &pushFlags{}
+	flags := cmd.Flags()
+	flags.StringVar(&f.url, "url", os.Getenv("SEALRELAY_URL"), "hook endpoint, https://HOST/v1/hooks/SOURCE (environment: SEALRELAY_URL)")
+	flags.StringVar(&f.secretFile, "secret-file", os.Getenv("SEALRELAY_SECRET_FILE"), "`file` with the secret shared with the source, whsec_... (environment: SEALRELAY_SECRET_FILE)")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with a bearer token, for a source that takes one in place of a signature")
+	flags.StringVar(&f.tls.CAFile, "ca-file", os.Getenv("SEALRELAY_CA_FILE"), "PEM `file` with an authority to trust beside the system's (environment: SEALRELAY_CA_FILE)")
+	flags.StringVar(&f.tls.CertFile, "client-cert", "", "PEM `file` with a TLS client certificate")
+	flags.StringVar(&f.tls.KeyFile, "client-key", "", "PEM `file` with its private key")
+	flags.StringVar(&f.eventID, "event-id", "", "the event's `ID`, if a failed push is to be repeated by another run")
+	flags.BoolVar(&f.delete, "delete", false, "tell that the secret was deleted; reads no value")
+	flags.BoolVar(&f.fields, "fields", false, "the value is a JSON object of strings, each a named field")
+	flags.IntVar(&f.tries, "tries", push.DefaultAttempts, "how often to try at most")
+	flags.DurationVar(&f.timeout, "timeout", push.DefaultMaxElapsed, "how long to try at most")
+	cmd.MarkFlagsMutuallyExclusive("secret-file", "token-file")
+	cmd.MarkFlagsMutuallyExclusive("delete", "fields")
+	cmd.MarkFlagsRequiredTogether("client-cert", "client-key")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		client, err := f.client()
+		if err != nil {
+			return err
+		}
+		event, err := f.event(cmd, args[0])
+		if err != nil {
+			return err
+		}
+		defer event.Value.Wipe()
+		answer, err := client.Push(cmd.Context(), event)
+		if err != nil {
+			return err
+		}
+		return printAnswer(cmd, answer, *asJSON)
+	}
+	return cmd
+}
+
+func (f *pushFlags) client() (*push.Client, error) {
+	if f.url == "" {
+		return nil, usageErrorf("missing address; give --url https://HOST/v1/hooks/SOURCE")
+	}
+	httpClient, err := push.NewHTTP(f.tls)
+	if err != nil {
+		return nil, err
+	}
+	client := &push.Client{URL: f.url, HTTP: httpClient, Attempts: f.tries, MaxElapsed: f.timeout}
+	switch {
+	case f.tokenFile != "":
+		client.Token, err = readSecretFile(f.tokenFile)
+	case f.secretFile != "":
+		var text *secretbytes.Value
+		if text, err = readSecretFile(f.secretFile); err == nil {
+			defer text.Wipe()
+			client.Secret, err = verify.ParseSecret(text)
+		}
+	default:
+		err = usageErrorf("missing credential; give --secret-file or --token-file")
+	}
+	return client, err
+}
+
+// readSecretFile reads a credential without the newline at its end.
+func readSecretFile(name string) (*secretbytes.Value, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read credential: %w", err)
+	}
+	defer clear(data)
+	return secretbytes.Copy(bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))), nil
+}
+
+func (f *pushFlags) event(cmd *cobra.Command, name string) (hooks.Event, error) {
+	event := hooks.Event{ID: f.eventID, Secret: name, Operation: hooks.Set, OccurredAt: time.Now()}
+	if err := hooks.CheckName(name); err != nil {
+		return event, usageError{err}
+	}
+	if f.delete {
+		event.Operation = hooks.Delete
+		return event, nil
+	}
+	in := &inputFlags{what: "secret", secret: !f.fields}
+	value, err := in.read(cmd)
+	if err != nil {
+		return event, err
+	}
+	if !f.fields {
+		event.Value = value
+		return event, nil
+	}
+	defer value.Wipe()
+	event.Value, event.Fields, err = parseFields(value)
+	return event, err
+}
+
+// parseFields reads a JSON object of strings.
+func parseFields(value *secretbytes.Value) (*secretbytes.Value, []string, error) {
+	fields := map[string]*secretbytes.Value{}
+	defer func() {
+		for _, field := range fields {
+			field.Wipe()
+		}
+	}()
+	err := value.Expose(func(plaintext []byte) error { return json.Unmarshal(plaintext, &fields) })
+	isNull := func(field *secretbytes.Value) bool { return field == nil }
+	if err != nil || slices.ContainsFunc(slices.Collect(maps.Values(fields)), isNull) {
+		return nil, nil, errors.New("--fields: standard input is not a JSON object of strings")
+	}
+	return adapters.JoinFields(fields)
+}
+
+func printAnswer(cmd *cobra.Command, answer wire.Answer, asJSON bool) error {
+	if asJSON {
+		if err := printJSON(cmd, answer); err != nil {
+			return err
+		}
+	} else if err := printAnswerText(cmd, answer); err != nil {
+		return err
+	}
+	for _, agent := range answer.Agents {
+		if agent.Outcome == wire.Blocked {
+			return errAttention{"some agents get nothing until their key is mended and the secret pushed again"}
+		}
+	}
+	return nil
+}
+
+func printAnswerText(cmd *cobra.Command, answer wire.Answer) error {
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: version %d of %s (event %s)\n", answer.Status, answer.Version, answer.Secret, answer.EventID)
+	var rows [][]string
+	for _, agent := range answer.Agents {
+		rows = append(rows, []string{agent.Agent, string(agent.Outcome), strings.Join(agent.Destinations, ","), dash(agent.Detail)})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return printTable(cmd, []string{"AGENT", "OUTCOME", "DESTINATIONS", "DETAIL"}, rows)
+}

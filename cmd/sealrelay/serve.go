@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/internal/app"
+	"github.com/sealrelay/sealrelay/internal/config"
+)
+
+// defaultConfig is where the configuration is unless --config says otherwise.
+const defaultConfig = "sealrelay.yaml"
+
+func configFlag(cmd *cobra.Command) *string {
+	path := os.Getenv("SEALRELAY_CONFIG")
+	if path == "" {
+		path = defaultConfig
+	}
+	return cmd.Flags().StringP("config", "c", path, "configuration `file` (environment: SEALRELAY_CONFIG)")
+}
+
+func newServe() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Receive hooks, seal, deliver",
+		Long: `Receive hooks, seal the secrets, deliver the envelopes, until SIGINT or SIGTERM.
+SIGHUP reads the configuration again and keeps the old one if the new is bad.`,
+		Args: arguments(cobra.NoArgs),
+	}
+	path := configFlag(cmd)
+	insecure := cmd.Flags().Bool("insecure-loopback", false, "serve plain HTTP, on loopback only, for a proxy that terminates TLS")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := config.Load(*path)
+		if err != nil {
+			return err
+		}
+		level, err := zerolog.ParseLevel(cfg.Log.Level)
+		if err != nil {
+			return err
+		}
+		log := zerolog.New(cmd.ErrOrStderr()).Level(level).With().Timestamp().Logger()
+		service, err := app.New(cmd.Context(), cfg, app.Options{InsecureLoopback: *insecure, Version: buildVersion(), Log: log})
+		if err != nil {
+			return err
+		}
+		return serve(cmd.Context(), service, *path, log)
+	}
+	return cmd
+}
+
+// serve runs the service until ctx ends or it fails.
+func serve(ctx context.Context, service *app.App, path string, log zerolog.Logger) error {
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, reloadSignals...)
+	defer signal.Stop(reload)
+	if err := service.Start(); err != nil {
+		_ = service.Stop()
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			log.Info().Msg("stopping")
+			return service.Stop()
+		case err := <-service.Failed():
+			log.Error().Err(err).Msg("the service cannot go on and must be started again")
+			_ = service.Stop()
+			return err
+		case <-reload:
+			cfg, err := config.Load(path)
+			if err == nil {
+				err = service.Reload(cfg)
+			}
+			if err != nil {
+				log.Error().Err(err).Msg("the new configuration is bad, the old one is kept")
+			}
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package js7
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sealrelay/sealrelay/crypto"
+)
+
+// In file mode the tool encrypts block by block and encodes each block by
+// itself, so a file is a run of blockText characters per block, without
+// anything between or behind them.
+const (
+	blockText = 24
+	chunk     = 256 // blocks that are worked on at a time
+)
+
+var errFile = fmt.Errorf("%w: a js7 file is whole runs of 24 characters of base64, without line breaks", crypto.ErrMalformed)
+
+// SealFile seals what src holds to dst, in constant memory, and returns the
+// header that opening needs: the fields W and IV of the package's comment.
+// JS7's own tool wants a space and the file's name behind it. After an error
+// what is in dst is of no use.
+func (r *Recipient) SealFile(src io.Reader, dst io.Writer) (string, error) {
+	key, head, err := r.newKey()
+	if err != nil {
+		return "", err
+	}
+	defer clear(key)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return "", err
+	}
+	mode := cipher.NewCBCEncrypter(block, head.iv)
+	buf := make([]byte, chunk*aes.BlockSize, (chunk+1)*aes.BlockSize)
+	defer clear(buf)
+	text := make([]byte, 0, (chunk+1)*blockText)
+	for last := false; !last; {
+		n, err := io.ReadFull(src, buf)
+		if last = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); err != nil && !last {
+			return "", err
+		}
+		blocks := buf[:n]
+		if last {
+			blocks = pad(blocks)
+		}
+		mode.CryptBlocks(blocks, blocks)
+		text = text[:0]
+		for ; len(blocks) > 0; blocks = blocks[aes.BlockSize:] {
+			text = base64.StdEncoding.AppendEncode(text, blocks[:aes.BlockSize])
+		}
+		if _, err := dst.Write(text); err != nil {
+			return "", err
+		}
+	}
+	return string(head.append(nil)), nil
+}
+
+// OpenFile opens src, sealed with header, to dst, in constant memory. header
+// may have "enc:" before and a file name, which is not used, behind its two
+// fields. The classes of errors are those of Open. What is written is not yet
+// checked: after an error discard what is in dst.
+func (i *Identity) OpenFile(header string, src io.Reader, dst io.Writer) error {
+	fields := bytes.SplitN(bytes.TrimPrefix([]byte(header), []byte(prefix)), []byte(" "), 3)
+	if len(fields) < 2 {
+		return errNotFields
+	}
+	head, err := parseHeader(fields[0], fields[1])
+	if err != nil {
+		return err
+	}
+	key, genuine, err := i.unwrap(head.wrapped)
+	if err != nil {
+		return err
+	}
+	defer clear(key)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return err
+	}
+	last, err := decryptFile(cipher.NewCBCDecrypter(block, head.iv), src, dst)
+	if err != nil {
+		return err
+	}
+	defer clear(last)
+	n, padded := unpad(last)
+	if !genuine || !padded {
+		return i.failure
+	}
+	_, err = dst.Write(last[:n])
+	return err
+}
+
+// decryptFile writes all blocks but the last one, which it returns.
+func decryptFile(mode cipher.BlockMode, src io.Reader, dst io.Writer) (last []byte, err error) {
+	text := make([]byte, chunk*blockText)
+	// The first block of buf is the one that the chunk before held back.
+	buf := make([]byte, 0, (chunk+1)*aes.BlockSize)
+	defer func() { clear(buf[:cap(buf)]) }()
+	for {
+		n, err := io.ReadFull(src, text)
+		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !end {
+			return nil, err
+		}
+		held := len(buf)
+		if buf, err = decodeBlocks(buf, text[:n]); err != nil {
+			return nil, err
+		}
+		mode.CryptBlocks(buf[held:], buf[held:])
+		if end && len(buf) == 0 {
+			return nil, errFile
+		}
+		ready := len(buf) - aes.BlockSize
+		if _, err := dst.Write(buf[:ready]); err != nil {
+			return nil, err
+		}
+		buf = append(buf[:0], buf[ready:]...)
+		if end {
+			return bytes.Clone(buf), nil
+		}
+	}
+}
+
+// decodeBlocks appends the blocks that text holds.
+func decodeBlocks(dst, text []byte) ([]byte, error) {
+	if len(text)%blockText != 0 {
+		return dst, errFile
+	}
+	for ; len(text) > 0; text = text[blockText:] {
+		block, err := decodeField(text[:blockText])
+		if err != nil || len(block) != aes.BlockSize {
+			return dst, errFile
+		}
+		dst = append(dst, block...)
+	}
+	return dst, nil
+}

@@ -1,0 +1,106 @@
+// Package keys reads the public and private keys that people have, and makes
+// new ones. What a file holds is found by its content, never by its name.
+//
+// The key types are those of the standard library (*rsa.PublicKey,
+// *ecdsa.PublicKey, ed25519.PublicKey and their private counterparts), of
+// github.com/decred/dcrd/dcrec/secp256k1/v4 for the one curve that the standard
+// library lacks, and of filippo.io/age.
+package keys
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"filippo.io/age"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+)
+
+// The classes in which reading a key fails.
+var (
+	// ErrMalformed: the data holds no key, or a damaged or ambiguous one.
+	ErrMalformed = errors.New("malformed key")
+	// ErrUnsupported: the data holds a key of a kind that is not read here.
+	ErrUnsupported = errors.New("unsupported key")
+	// ErrPrivate: a private key was given where a public one belongs.
+	ErrPrivate = errors.New("private key where a public key is needed")
+	// ErrPassword: the key is encrypted, and the password is missing or wrong.
+	ErrPassword = errors.New("encrypted key")
+)
+
+// ID names a public key: "sha256:" and the lower-case hex SHA-256 of its
+// SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7; EC points uncompressed), so
+// a renewed certificate for the same key has the same ID. For an age recipient
+// it is that of the recipient string's bytes. It returns ErrUnsupported for
+// any other type.
+func ID(publicKey any) (string, error) {
+	switch key := publicKey.(type) {
+	case *age.X25519Recipient:
+		return digest([]byte(key.String())), nil
+	case *age.HybridRecipient:
+		return digest([]byte(key.String())), nil
+	case *secp256k1.PublicKey:
+		der, err := marshalSecp256k1(key)
+		if err != nil {
+			return "", err
+		}
+		return digest(der), nil
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		der, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrUnsupported, err)
+		}
+		return digest(der), nil
+	}
+	return "", fmt.Errorf("%w: no ID for a %T", ErrUnsupported, publicKey)
+}
+
+// Kind says in words what a public key is, such as "RSA-2048", "EC P-256",
+// "EC secp256k1", "Ed25519", "age X25519" or "age hybrid ML-KEM-768+X25519".
+func Kind(publicKey any) string {
+	switch key := publicKey.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA-%d", key.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "EC " + key.Curve.Params().Name
+	case *secp256k1.PublicKey:
+		return "EC secp256k1"
+	case ed25519.PublicKey:
+		return "Ed25519"
+	case *age.X25519Recipient:
+		return "age X25519"
+	case *age.HybridRecipient:
+		return "age hybrid ML-KEM-768+X25519"
+	}
+	return fmt.Sprintf("unknown (%T)", publicKey)
+}
+
+// PublicOf returns the public half of what ParsePrivate returns, in the type
+// that ParsePublic gives it; ErrUnsupported for any other type.
+func PublicOf(privateKey any) (any, error) {
+	switch key := privateKey.(type) {
+	case *rsa.PrivateKey:
+		return &key.PublicKey, nil
+	case *ecdsa.PrivateKey:
+		return &key.PublicKey, nil
+	case *secp256k1.PrivateKey:
+		return key.PubKey(), nil
+	case ed25519.PrivateKey:
+		return key.Public(), nil
+	case *age.X25519Identity:
+		return key.Recipient(), nil
+	case *age.HybridIdentity:
+		return key.Recipient(), nil
+	}
+	return nil, fmt.Errorf("%w: a %T is no private key that is read here", ErrUnsupported, privateKey)
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

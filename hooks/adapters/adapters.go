@@ -1,0 +1,115 @@
+// Package adapters reads Events out of what password managers send. Each
+// adapter is a settings struct where it has settings, a constructor, and an
+// entry in Table.
+//
+// Every adapter refuses with hooks.ErrMediaType a body that is not JSON in
+// UTF-8, with hooks.ErrMalformed what its product does not send, and with
+// hooks.ErrNoValue an event that sets a secret without a value, or to an empty
+// one: an empty value is nearly always a mistake of the sender. A value goes
+// from the body straight into the buffer that is wiped; no string holds it.
+package adapters
+
+import (
+	"fmt"
+	"mime"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
+)
+
+// Table has each adapter's constructor by the name that configurations use.
+var Table = map[string]func(hooks.Settings) (hooks.Adapter, error){
+	"json": configuredJSON,
+	"push": configuredPush,
+}
+
+// maxIDLen bounds an event ID that a body carries, in bytes.
+const maxIDLen = 256
+
+// readJSON checks the request's media type and parses its body, which must be
+// one JSON object. It is the one way in for every adapter that reads JSON.
+func readJSON(r *hooks.Request) (jsonscan.Value, error) {
+	if err := checkMedia(r); err != nil {
+		return jsonscan.Value{}, err
+	}
+	root, err := jsonscan.Parse(r.Body)
+	if err != nil {
+		return jsonscan.Value{}, fmt.Errorf("%w: %w", hooks.ErrMalformed, err)
+	}
+	if root.Kind() != jsonscan.Object {
+		return jsonscan.Value{}, malformed("the body is %s, not a JSON object", root.Kind())
+	}
+	return root, nil
+}
+
+// checkMedia accepts application/json and any type that ends in +json
+// (RFC 6839, section 3.1), in UTF-8 and without a content encoding.
+func checkMedia(r *hooks.Request) error {
+	for _, encoding := range r.Header.Values("Content-Encoding") {
+		if !strings.EqualFold(encoding, "identity") {
+			return fmt.Errorf("%w: the body has a Content-Encoding; send it as it is", hooks.ErrMediaType)
+		}
+	}
+	lines := r.Header.Values("Content-Type")
+	if len(lines) != 1 {
+		return fmt.Errorf("%w: %d headers Content-Type; send one, with application/json", hooks.ErrMediaType, len(lines))
+	}
+	media, params, err := mime.ParseMediaType(lines[0])
+	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
+		return fmt.Errorf("%w: Content-Type is not application/json", hooks.ErrMediaType)
+	}
+	if charset, found := params["charset"]; found && !strings.EqualFold(charset, "utf-8") {
+		return fmt.Errorf("%w: charset is not utf-8", hooks.ErrMediaType)
+	}
+	return nil
+}
+
+// readSecret reads the string at where into a Value of its own. It is
+// hooks.ErrNoValue if the string is missing, null or empty.
+func readSecret(v jsonscan.Value, where string) (*hooks.Value, error) {
+	switch v.Kind() {
+	case jsonscan.String:
+	case jsonscan.Missing, jsonscan.Null:
+		return nil, fmt.Errorf("%w: %s is %s", hooks.ErrNoValue, where, v.Kind())
+	default:
+		return nil, malformed("%s is %s; a value is a string", where, v.Kind())
+	}
+	secret := v.Secret()
+	if secret.Len() == 0 {
+		return nil, fmt.Errorf("%w: %s is empty", hooks.ErrNoValue, where)
+	}
+	return secret, nil
+}
+
+// readName reads a secret's name. That it is well-formed is the intake's to
+// check, with hooks.CheckName; here it is only bounded.
+func readName(v jsonscan.Value, where string) (string, error) {
+	if v.Kind() != jsonscan.String {
+		return "", malformed("%s is %s; a secret's name is a string", where, v.Kind())
+	}
+	name := v.Text()
+	if name == "" || len(name) > hooks.MaxNameLen {
+		return "", malformed("%s has %d bytes; a secret's name has 1 to %d", where, len(name), hooks.MaxNameLen)
+	}
+	return name, nil
+}
+
+// rfc3339 has the form of RFC 3339, section 5.6, in capital letters. time.Parse
+// alone takes liberties: a comma, an hour of one digit, an offset of 99 hours.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+func parseRFC3339(v jsonscan.Value, where string) (time.Time, error) {
+	text := v.Text()
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || !rfc3339.MatchString(text) {
+		return time.Time{}, malformed("%s is not a time such as 2006-01-02T15:04:05Z (RFC 3339)", where)
+	}
+	return at, nil
+}
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", hooks.ErrMalformed, fmt.Sprintf(format, args...))
+}

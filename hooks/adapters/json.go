@@ -1,0 +1,273 @@
+package adapters
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
+)
+
+// JSON has the settings of the adapter "json", which reads any JSON object.
+// Places in it are JSON Pointers (RFC 6901), such as /data/password or
+// /items/0/a~1b; a place that is not set is not read.
+type JSON struct {
+	// Secret is where the secret's name is.
+	Secret string `yaml:"secret"`
+	// SecretPrefix is put before what is at Secret, as it is: "prod/".
+	SecretPrefix string `yaml:"secret_prefix"`
+	// SecretName is the name of every event's secret, instead of Secret.
+	SecretName string `yaml:"secret_name"`
+	// Value is where the value is. It must be a non-empty string.
+	Value string `yaml:"value"`
+	// Fields are, instead of Value, named values: a field's name to where its
+	// value is. Each must be there and be a non-empty string.
+	Fields map[string]string `yaml:"fields"`
+	// Operation is where the operation is. If it is not set, every event sets.
+	Operation string `yaml:"operation"`
+	// SetValues are the words at Operation that set the secret; ["set"] if not
+	// given. Words compare exactly.
+	SetValues []string `yaml:"set_values"`
+	// DeleteValues are the words at Operation that delete the secret;
+	// ["delete"] if not given. A deletion's value is not read. Every word that
+	// is in neither list is refused.
+	DeleteValues []string `yaml:"delete_values"`
+	// EventID is where the event's ID is: a string or a number, of 1 to 256
+	// printable ASCII characters. If it is missing or null, the event has none.
+	EventID string `yaml:"event_id"`
+	// Time is where the time of the change is: a string in RFC 3339, or a whole
+	// number of seconds (below 100,000,000,000) or milliseconds (from there on)
+	// since 1970. If it is missing or null, the event has none.
+	Time string `yaml:"time"`
+}
+
+func configuredJSON(s hooks.Settings) (hooks.Adapter, error) {
+	var settings JSON
+	if err := s.Decode(&settings); err != nil {
+		return nil, err
+	}
+	return NewJSON(settings)
+}
+
+// NewJSON returns an adapter that reads any JSON object. The error names
+// everything that is wrong with the settings.
+func NewJSON(settings JSON) (hooks.Adapter, error) {
+	errs := settings.check()
+	at := func(setting, text string) place {
+		pointer, err := jsonscan.ParsePointer(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", setting, err))
+		}
+		return place{text, pointer}
+	}
+	a := &jsonAdapter{
+		secret:     at("secret", settings.Secret),
+		prefix:     settings.SecretPrefix,
+		fixed:      settings.SecretName,
+		value:      at("value", settings.Value),
+		fields:     map[string]place{},
+		names:      slices.Sorted(maps.Keys(settings.Fields)),
+		operation:  at("operation", settings.Operation),
+		operations: settings.operations(),
+		eventID:    at("event_id", settings.EventID),
+		time:       at("time", settings.Time),
+	}
+	for _, name := range a.names {
+		a.fields[name] = at("fields", settings.Fields[name])
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// check finds what is wrong with the settings, apart from their pointers.
+func (s JSON) check() []error {
+	var errs []error
+	refuse := func(wrong bool, reason string) {
+		if wrong {
+			errs = append(errs, errors.New(reason))
+		}
+	}
+	refuse((s.Secret == "") == (s.SecretName == ""), "set either secret, where the name is, or secret_name, the name itself")
+	refuse(s.SecretName != "" && s.SecretPrefix != "", "secret_prefix goes with secret; write secret_name in full")
+	refuse((s.Value == "") == (len(s.Fields) == 0), "set either value or fields")
+	refuse(s.Operation == "" && len(s.SetValues)+len(s.DeleteValues) > 0, "set_values and delete_values need operation, where the word is")
+	refuse(len(s.operations()) != len(s.setWords())+len(s.deleteWords()), "set_values and delete_values have the same word twice")
+	if s.SecretName != "" {
+		if err := hooks.CheckName(s.SecretName); err != nil {
+			errs = append(errs, fmt.Errorf("secret_name: %w", err))
+		}
+	}
+	if names := slices.Sorted(maps.Keys(s.Fields)); len(names) > 0 {
+		if err := checkFieldNames(names); err != nil {
+			errs = append(errs, fmt.Errorf("fields: %w", err))
+		}
+		for _, name := range names {
+			refuse(s.Fields[name] == "", fmt.Sprintf("fields: %s has no pointer", name))
+		}
+	}
+	return errs
+}
+
+func (s JSON) setWords() []string {
+	if s.SetValues == nil {
+		return []string{"set"}
+	}
+	return s.SetValues
+}
+
+func (s JSON) deleteWords() []string {
+	if s.DeleteValues == nil {
+		return []string{"delete"}
+	}
+	return s.DeleteValues
+}
+
+// operations has what each word at Operation stands for.
+func (s JSON) operations() map[string]hooks.Operation {
+	words := map[string]hooks.Operation{}
+	for _, word := range s.setWords() {
+		words[word] = hooks.Set
+	}
+	for _, word := range s.deleteWords() {
+		words[word] = hooks.Delete
+	}
+	return words
+}
+
+// place is where something is in a body: a JSON Pointer, with its text for
+// errors. The text is empty if the place is not set.
+type place struct {
+	text    string
+	pointer jsonscan.Pointer
+}
+
+// in is the value at the place; one of kind Missing if the place is not set.
+func (p place) in(root jsonscan.Value) jsonscan.Value {
+	if p.text == "" {
+		return jsonscan.Value{}
+	}
+	return root.At(p.pointer)
+}
+
+type jsonAdapter struct {
+	secret, value, operation, eventID, time place
+	// prefix goes before the name at secret; fixed is the name instead.
+	prefix, fixed string
+	// fields are read in the order of names.
+	fields     map[string]place
+	names      []string
+	operations map[string]hooks.Operation
+}
+
+// Read implements hooks.Adapter.
+func (a *jsonAdapter) Read(r *hooks.Request, _ hooks.Verified) (hooks.Event, error) {
+	root, err := readJSON(r)
+	if err != nil {
+		return hooks.Event{}, err
+	}
+	var event hooks.Event
+	if event.Secret, err = a.readSecretName(root); err != nil {
+		return hooks.Event{}, err
+	}
+	if event.Operation, err = a.readOperation(root); err != nil {
+		return hooks.Event{}, err
+	}
+	if event.ID, err = readEventID(a.eventID.in(root), a.eventID.text); err != nil {
+		return hooks.Event{}, err
+	}
+	if event.OccurredAt, err = readTime(a.time.in(root), a.time.text); err != nil {
+		return hooks.Event{}, err
+	}
+	if event.Operation == hooks.Delete {
+		return event, nil
+	}
+	// The value comes last, so that no error is left to lose it to.
+	if event.Value, event.Fields, err = a.readValue(root); err != nil {
+		return hooks.Event{}, err
+	}
+	return event, nil
+}
+
+func (a *jsonAdapter) readSecretName(root jsonscan.Value) (string, error) {
+	if a.fixed != "" {
+		return a.fixed, nil
+	}
+	name, err := readName(a.secret.in(root), a.secret.text)
+	return a.prefix + name, err
+}
+
+func (a *jsonAdapter) readOperation(root jsonscan.Value) (hooks.Operation, error) {
+	if a.operation.text == "" {
+		return hooks.Set, nil
+	}
+	word := a.operation.in(root)
+	if word.Kind() != jsonscan.String {
+		return "", malformed("%s is %s; an operation is a string", a.operation.text, word.Kind())
+	}
+	operation, found := a.operations[word.Text()]
+	if !found {
+		return "", malformed("the word at %s is neither in set_values nor in delete_values", a.operation.text)
+	}
+	return operation, nil
+}
+
+func (a *jsonAdapter) readValue(root jsonscan.Value) (*hooks.Value, []string, error) {
+	if len(a.names) == 0 {
+		value, err := readSecret(a.value.in(root), a.value.text)
+		return value, nil, err
+	}
+	return readFields(a.names, func(name string) (jsonscan.Value, string) {
+		return a.fields[name].in(root), a.fields[name].text
+	})
+}
+
+func readEventID(v jsonscan.Value, where string) (string, error) {
+	switch v.Kind() {
+	case jsonscan.Missing, jsonscan.Null:
+		return "", nil
+	case jsonscan.String, jsonscan.Number:
+	default:
+		return "", malformed("%s is %s; an event ID is a string or a number", where, v.Kind())
+	}
+	id := v.Text()
+	outside := func(r rune) bool { return r <= ' ' || r > '~' }
+	if id == "" || len(id) > maxIDLen || strings.ContainsFunc(id, outside) {
+		return "", malformed("%s is not 1 to %d printable ASCII characters without space", where, maxIDLen)
+	}
+	return id, nil
+}
+
+// A number below firstMilliseconds is seconds, up to the year 5138; from there
+// on it is milliseconds, from the year 1973, which ends at the same moment.
+const (
+	firstMilliseconds = 100_000_000_000
+	endMilliseconds   = 1000 * firstMilliseconds
+)
+
+func readTime(v jsonscan.Value, where string) (time.Time, error) {
+	switch v.Kind() {
+	case jsonscan.Missing, jsonscan.Null:
+		return time.Time{}, nil
+	case jsonscan.String:
+		return parseRFC3339(v, where)
+	case jsonscan.Number:
+	default:
+		return time.Time{}, malformed("%s is %s; a time is a string or a number", where, v.Kind())
+	}
+	n, err := strconv.ParseInt(v.Text(), 10, 64)
+	switch {
+	case err != nil || n < 0 || n >= endMilliseconds:
+		return time.Time{}, malformed("%s is not whole seconds or milliseconds since 1970", where)
+	case n < firstMilliseconds:
+		return time.Unix(n, 0), nil
+	default:
+		return time.UnixMilli(n), nil
+	}
+}

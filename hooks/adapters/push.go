@@ -1,0 +1,159 @@
+package adapters
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
+	"github.com/sealrelay/sealrelay/internal/secretbytes"
+)
+
+// The members of a push body, in the order in which EncodePush writes them.
+const (
+	memberSecret      = "secret"
+	memberOperation   = "operation"
+	memberOccurredAt  = "occurred_at"
+	memberValue       = "value"
+	memberValueBase64 = "value_base64"
+	memberFields      = "fields"
+)
+
+// strictBase64 refuses unused bits that are not zero, so that no two texts
+// decode to the same bytes.
+var strictBase64 = base64.StdEncoding.Strict()
+
+func configuredPush(s hooks.Settings) (hooks.Adapter, error) {
+	if err := s.Decode(&struct{}{}); err != nil {
+		return nil, err
+	}
+	return Push{}, nil
+}
+
+// Push is the adapter "push" of the project's own format, which EncodePush
+// writes. It has no settings. The body is a JSON object with the members
+//
+//   - secret: the secret's name
+//   - operation: "set", which it is if missing, or "delete"
+//   - exactly one of these to set, none to delete: value, a string;
+//     value_base64, padded base64, for bytes that are not UTF-8; fields, an
+//     object of strings
+//   - occurred_at: when it happened (RFC 3339), if known
+//
+// and no others. The event's ID is the verifier's.
+type Push struct{}
+
+// Read implements hooks.Adapter.
+func (Push) Read(r *hooks.Request, _ hooks.Verified) (hooks.Event, error) {
+	root, err := readJSON(r)
+	if err != nil {
+		return hooks.Event{}, err
+	}
+	members, err := pushMembers(root)
+	if err != nil {
+		return hooks.Event{}, err
+	}
+	event := hooks.Event{Operation: hooks.Set}
+	if event.Secret, err = readName(members[memberSecret], memberSecret); err != nil {
+		return hooks.Event{}, err
+	}
+	if operation, found := members[memberOperation]; found {
+		event.Operation = hooks.Operation(operation.Text())
+		if operation.Kind() != jsonscan.String || event.Operation != hooks.Set && event.Operation != hooks.Delete {
+			return hooks.Event{}, malformed(`operation is neither "set" nor "delete"`)
+		}
+	}
+	if at, found := members[memberOccurredAt]; found {
+		if event.OccurredAt, err = parseRFC3339(at, memberOccurredAt); err != nil {
+			return hooks.Event{}, err
+		}
+	}
+	// The value comes last, so that no error is left to lose it to.
+	if event.Value, event.Fields, err = pushValue(members, event.Operation); err != nil {
+		return hooks.Event{}, err
+	}
+	return event, nil
+}
+
+func pushMembers(root jsonscan.Value) (map[string]jsonscan.Value, error) {
+	members := map[string]jsonscan.Value{}
+	for name, value := range root.Members() {
+		switch name := name.Text(); name {
+		case memberSecret, memberOperation, memberOccurredAt, memberValue, memberValueBase64, memberFields:
+			members[name] = value
+		default:
+			return nil, malformed("the body has an unknown member; known are secret, operation, occurred_at, value, value_base64 and fields")
+		}
+	}
+	return members, nil
+}
+
+func pushValue(members map[string]jsonscan.Value, operation hooks.Operation) (*hooks.Value, []string, error) {
+	value, isText := members[memberValue]
+	encoded, isBase64 := members[memberValueBase64]
+	fields, isFields := members[memberFields]
+	given := 0
+	for _, is := range []bool{isText, isBase64, isFields} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case operation == hooks.Delete && given > 0:
+		return nil, nil, malformed("a deletion has no value; leave out value, value_base64 and fields")
+	case operation == hooks.Delete:
+		return nil, nil, nil
+	case given == 0:
+		return nil, nil, fmt.Errorf("%w: give value, value_base64 or fields", hooks.ErrNoValue)
+	case given > 1:
+		return nil, nil, malformed("more than one of value, value_base64 and fields; give one")
+	case isText:
+		secret, err := readSecret(value, memberValue)
+		return secret, nil, err
+	case isBase64:
+		secret, err := readBase64(encoded)
+		return secret, nil, err
+	default:
+		return pushFields(fields)
+	}
+}
+
+// readBase64 reads a string of strict base64, without the line breaks that
+// encoding/base64 skips.
+func readBase64(v jsonscan.Value) (*hooks.Value, error) {
+	text, err := readSecret(v, memberValueBase64)
+	if err != nil {
+		return nil, err
+	}
+	defer text.Wipe()
+	var value *hooks.Value
+	err = text.Expose(func(text []byte) error {
+		decoded := make([]byte, strictBase64.DecodedLen(len(text)))
+		n, err := strictBase64.Decode(decoded, text)
+		if err != nil || strictBase64.EncodedLen(n) != len(text) {
+			clear(decoded)
+			return malformed("value_base64 is not padded base64")
+		}
+		value = secretbytes.New(decoded[:n])
+		return nil
+	})
+	return value, err
+}
+
+func pushFields(v jsonscan.Value) (*hooks.Value, []string, error) {
+	if v.Kind() != jsonscan.Object {
+		return nil, nil, malformed("fields is %s, not an object", v.Kind())
+	}
+	values := map[string]jsonscan.Value{}
+	var names []string
+	for name, value := range v.Members() {
+		names = append(names, name.Text())
+		values[name.Text()] = value
+	}
+	if err := checkFieldNames(names); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", hooks.ErrMalformed, err)
+	}
+	return readFields(names, func(name string) (jsonscan.Value, string) {
+		return values[name], "field " + name
+	})
+}

@@ -1,0 +1,231 @@
+package app
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"github.com/sealrelay/sealrelay/agentkeys"
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters"
+	"github.com/sealrelay/sealrelay/hooks/verify"
+	"github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/deliver"
+	"github.com/sealrelay/sealrelay/internal/deliver/kinds"
+	"github.com/sealrelay/sealrelay/internal/httpapi"
+	"github.com/sealrelay/sealrelay/internal/intake"
+)
+
+// place names a destination.
+type place struct{ agent, destination string }
+
+// Built is what a configuration becomes. It does not change; a reload makes a
+// new one.
+type Built struct {
+	Rules        *intake.Rules
+	destinations map[place]deliver.Destination
+	// asksClient says that some source needs a TLS client certificate.
+	asksClient bool
+}
+
+// Build reads what the configuration names (keys, credentials, authorities)
+// and makes the rules and destinations of it. Its error joins everything that
+// is wrong. A key that fails the policy is no error: see agentkeys.NewKey.
+func Build(cfg *config.Config) (*Built, error) {
+	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}}
+	sources := b.sources()
+	registry := b.registry()
+	if err := errors.Join(b.errs...); err != nil {
+		return nil, err
+	}
+	asks := slices.ContainsFunc(sources, func(s *intake.Source) bool { return s.ClientRoots != nil })
+	return &Built{
+		Rules:        intake.NewRules(sources, registry, b.routes()),
+		destinations: b.destinations,
+		asksClient:   asks,
+	}, nil
+}
+
+type builder struct {
+	cfg          *config.Config
+	destinations map[place]deliver.Destination
+	errs         []error
+}
+
+func (b *builder) add(where string, err error) {
+	if err != nil {
+		b.errs = append(b.errs, fmt.Errorf("%s: %w", where, err))
+	}
+}
+
+func (b *builder) sources() []*intake.Source {
+	var out []*intake.Source
+	for _, name := range slices.Sorted(maps.Keys(b.cfg.Sources)) {
+		out = append(out, b.source(name, b.cfg.Sources[name]))
+	}
+	return out
+}
+
+func (b *builder) source(name string, from config.Source) *intake.Source {
+	where := "source " + name
+	source := &intake.Source{
+		Name: name, MayWrite: from.MayWrite, Labels: from.Labels, MaxBody: from.MaxBodyBytes,
+		Strict: from.Strict, RepeatWindow: from.RepeatWindow,
+		Limiter: rate.NewLimiter(rate.Limit(from.RatePerSecond), from.RateBurst),
+	}
+	var err error
+	scheme, settings, _ := from.Scheme()
+	source.Verifier, err = make1(verify.Table, "verify", scheme, b.hookSettings(settings))
+	b.add(where, err)
+	product, settings, _ := from.Product()
+	source.Adapter, err = make1(adapters.Table, "adapter", product, b.hookSettings(settings))
+	b.add(where, err)
+	source.AllowFrom, err = config.Networks(from.AllowFrom)
+	b.add(where, err)
+	if from.ClientCertificate != nil {
+		source.ClientNames = from.ClientCertificate.Names
+		source.ClientRoots, err = b.pool(from.ClientCertificate.CAFile)
+		b.add(where+": client_certificate", err)
+	}
+	return source
+}
+
+// make1 makes what the table has under the name.
+func make1[S, T any](table map[string]func(S) (T, error), what, name string, settings S) (T, error) {
+	construct, ok := table[name]
+	if !ok {
+		var none T
+		return none, fmt.Errorf("there is no %s %q; there are %q", what, name, slices.Sorted(maps.Keys(table)))
+	}
+	made, err := construct(settings)
+	if err != nil {
+		return made, fmt.Errorf("%s %s: %w", what, name, err)
+	}
+	return made, nil
+}
+
+func (b *builder) hookSettings(settings config.Settings) hooks.Settings {
+	return hooks.Settings{Decode: settings.Decode, ReadSecret: b.cfg.ReadSecret}
+}
+
+func (b *builder) pool(file string) (*x509.CertPool, error) {
+	data, err := b.cfg.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("ca_file: %s has no PEM certificate", file)
+	}
+	return pool, nil
+}
+
+func (b *builder) registry() *agentkeys.Registry {
+	var agents []*agentkeys.Agent
+	for _, name := range slices.Sorted(maps.Keys(b.cfg.Agents)) {
+		agents = append(agents, b.agent(name, b.cfg.Agents[name]))
+	}
+	var groups []*agentkeys.Group
+	for _, name := range slices.Sorted(maps.Keys(b.cfg.Groups)) {
+		from := b.cfg.Groups[name]
+		group := &agentkeys.Group{Name: name, Agents: from.Agents}
+		if from.Key != nil {
+			group.Key = b.key("group "+name+": key", *from.Key)
+		}
+		groups = append(groups, group)
+	}
+	registry, err := agentkeys.NewRegistry(agents, groups)
+	b.add("configuration", err)
+	return registry
+}
+
+func (b *builder) agent(name string, from config.Agent) *agentkeys.Agent {
+	where := "agent " + name
+	agent := &agentkeys.Agent{Name: name, Labels: from.Labels}
+	own := map[string]*agentkeys.Key{}
+	for _, key := range slices.Sorted(maps.Keys(from.Keys)) {
+		own[key] = b.key(where+": key "+key, from.Keys[key])
+	}
+	for _, destination := range slices.Sorted(maps.Keys(from.Destinations)) {
+		settings := from.Destinations[destination]
+		key := own[settings.Key]
+		if settings.Key == "" {
+			for _, only := range own {
+				key = only
+			}
+		}
+		agent.Destinations = append(agent.Destinations, agentkeys.Destination{Name: destination, Key: key})
+		b.destination(where, place{name, destination}, settings)
+	}
+	return agent
+}
+
+func (b *builder) destination(where string, at place, from config.Destination) {
+	if b.destinations == nil { // only the keys are wanted
+		return
+	}
+	kind, settings, _ := from.Place()
+	made, err := kinds.New(kind, deliver.Settings{Decode: settings.Decode, Path: b.cfg.Path})
+	b.add(where+": destination "+at.destination, err)
+	b.destinations[at] = made
+}
+
+func (b *builder) key(where string, from config.Key) *agentkeys.Key {
+	data := []byte(from.Inline)
+	if from.File != "" {
+		var err error
+		if data, err = b.cfg.ReadFile(from.File); err != nil {
+			b.add(where, err)
+			return nil
+		}
+	}
+	require := agentkeys.Requirements{Format: from.Format, Pin: from.Pin}
+	if from.CAFile != "" {
+		var err error
+		require.Roots, err = b.pool(from.CAFile)
+		b.add(where, err)
+	}
+	key, err := agentkeys.NewKey(data, require)
+	b.add(where, err)
+	return key
+}
+
+func (b *builder) routes() []intake.Route {
+	var out []intake.Route
+	for _, from := range b.cfg.Routes {
+		out = append(out, intake.Route{
+			Secrets: from.Secrets, Labels: from.Labels,
+			To: agentkeys.Selection{Agents: from.Agents, Groups: from.Groups, Labels: from.AgentLabels},
+		})
+	}
+	return out
+}
+
+// resolve finds the destination of a delivery.
+func (b *Built) resolve(agent, destination string) (deliver.Destination, error) {
+	found, ok := b.destinations[place{agent, destination}]
+	if !ok {
+		return nil, fmt.Errorf("the configuration has no destination %q of agent %q; add it again and retry, or leave it dead", destination, agent)
+	}
+	return found, nil
+}
+
+// Check is Build together with the other files that the configuration names:
+// all that could keep the service from starting, short of the ports.
+func Check(cfg *config.Config) (*Built, error) {
+	built, err := Build(cfg)
+	errs := []error{err}
+	if _, err := readSigner(cfg); err != nil {
+		errs = append(errs, err)
+	}
+	if server := cfg.Server; server.CertFile != "" {
+		_, err := httpapi.LoadCertificate(cfg.Path(server.CertFile), cfg.Path(server.KeyFile), zerolog.Nop())
+		errs = append(errs, err)
+	}
+	return built, errors.Join(errs...)
+}

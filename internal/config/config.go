@@ -1,0 +1,211 @@
+// Package config is the one configuration of sealrelay: a YAML file, read
+// strictly. The comments of the fields below are its manual; docs/configuration.md
+// is made from them.
+package config
+
+import (
+	"path/filepath"
+	"time"
+)
+
+//go:generate go run ./manual ../../docs/configuration.md
+
+// Config is the whole file. Paths in it are relative to the file's folder.
+type Config struct {
+	// DataDir is the folder of the outbox. It is made, for the service's user
+	// only, if it is not there. Default: data
+	DataDir string `yaml:"data_dir"`
+	// Issuer names this service in the statements it signs. Default: sealrelay
+	Issuer string `yaml:"issuer"`
+	// SigningKeyFile is the service's Ed25519 private key (PKCS#8 PEM, from
+	// `sealrelay keys generate ed25519`), which signs statements. Agents pin
+	// its public half. Required.
+	SigningKeyFile string `yaml:"signing_key_file"`
+	// Server is the listener that password managers call.
+	Server Server `yaml:"server"`
+	// Admin is the listener for the operator, on loopback.
+	Admin Admin `yaml:"admin"`
+	// Log says what gets logged, as JSON lines on standard error.
+	Log Log `yaml:"log"`
+	// Outbox says how long the outbox remembers.
+	Outbox Outbox `yaml:"outbox"`
+	// Delivery says how deliveries are tried.
+	Delivery Delivery `yaml:"delivery"`
+	// Sources are the senders, by name; the name is the last part of the URL
+	// /v1/hooks/NAME.
+	Sources map[string]Source `yaml:"sources"`
+	// Agents are the receivers, by name.
+	Agents map[string]Agent `yaml:"agents"`
+	// Groups are sets of agents, by name.
+	Groups map[string]Group `yaml:"groups"`
+	// Routes say which agents get a secret. All routes that match count; a
+	// secret that none matches is refused with 422.
+	Routes []Route `yaml:"routes"`
+
+	dir string
+}
+
+// Server is the listener that password managers call.
+type Server struct {
+	// Listen is the address, host:port. Default: 127.0.0.1:8443
+	Listen string `yaml:"listen"`
+	// CertFile is the server's certificate chain, PEM. It is read again when
+	// it changes and on SIGHUP; a bad one is reported and the old one kept.
+	CertFile string `yaml:"cert_file"`
+	// KeyFile is the private key of CertFile, PEM.
+	KeyFile string `yaml:"key_file"`
+	// TrustedProxies are the networks (CIDR) whose X-Forwarded-For is believed
+	// when a source's allowed addresses are checked. Default: none
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// MaxInFlight is how many requests are worked on at once; one more gets
+	// 503. It bounds memory, together with the body limits. Default: 256
+	MaxInFlight int `yaml:"max_in_flight"`
+	// ShutdownTimeout bounds the graceful stop. Default: 30s
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
+}
+
+// Admin is the listener with /healthz, /readyz and /metrics.
+type Admin struct {
+	// Listen is a loopback address, host:port; "off" for none.
+	// Default: 127.0.0.1:9443
+	Listen string `yaml:"listen"`
+}
+
+// Log says what gets logged.
+type Log struct {
+	// Level is debug, info, warn or error. Default: info
+	Level string `yaml:"level"`
+}
+
+// Outbox says how long the outbox remembers.
+type Outbox struct {
+	// EventRetention is how long an accepted event is known, so that a repeat
+	// of it is answered and not sealed again. At least 1h. Default: 720h
+	EventRetention time.Duration `yaml:"event_retention"`
+}
+
+// Delivery says how deliveries are tried.
+type Delivery struct {
+	// Workers is how many are tried at once. Default: 8
+	Workers int `yaml:"workers"`
+	// Timeout bounds one attempt. Default: 30s
+	Timeout time.Duration `yaml:"timeout"`
+	// RetryFirst is the pause after the first failure; it triples with each
+	// further one, give or take a fifth. Default: 5s
+	RetryFirst time.Duration `yaml:"retry_first"`
+	// RetryMax is the longest pause. Default: 1h
+	RetryMax time.Duration `yaml:"retry_max"`
+	// GiveUpAfter is how long after its acceptance a delivery is given up and
+	// becomes dead. Default: 72h
+	GiveUpAfter time.Duration `yaml:"give_up_after"`
+}
+
+// Source is one configured sender.
+type Source struct {
+	// Verify has one entry: the scheme that proves who sent a request
+	// (standard-webhooks, bearer) and its settings.
+	Verify map[string]Settings `yaml:"verify"`
+	// Adapter has one entry: how the event is read out of the body (json,
+	// push) and its settings.
+	Adapter map[string]Settings `yaml:"adapter"`
+	// MayWrite are globs of the secret names that the source may change: *
+	// stands for any characters but the slash, ** for any. Required.
+	MayWrite []string `yaml:"may_write"`
+	// Labels go with each event of the source; routes can ask for them.
+	Labels map[string]string `yaml:"labels"`
+	// AllowFrom are the networks (CIDR) or addresses it may call from.
+	// Default: any
+	AllowFrom []string `yaml:"allow_from"`
+	// ClientCertificate asks for a TLS client certificate as well.
+	ClientCertificate *ClientCertificate `yaml:"client_certificate"`
+	// RatePerSecond is how many authenticated requests are taken a second.
+	// Default: 100
+	RatePerSecond float64 `yaml:"rate_per_second"`
+	// RateBurst is how many may come at once. Default: 200
+	RateBurst int `yaml:"rate_burst"`
+	// MaxBodyBytes is the largest body. At most 16777216. Default: 1048576
+	MaxBodyBytes int64 `yaml:"max_body_bytes"`
+	// Strict refuses an event whole (422) if the key of any of its agents
+	// fails the policy; otherwise the other agents get theirs.
+	Strict bool `yaml:"strict"`
+	// RepeatWindow is for senders that give their events no ID: the same body
+	// again within it, with no other change of the secret between, counts as
+	// the same event. Default: 10m
+	RepeatWindow time.Duration `yaml:"repeat_window"`
+}
+
+// ClientCertificate is what a sender's TLS client certificate must be.
+type ClientCertificate struct {
+	// CAFile is the authority that must have issued it, PEM. Required.
+	CAFile string `yaml:"ca_file"`
+	// Names are the DNS names of which it must have one. Default: any
+	Names []string `yaml:"names"`
+}
+
+// Agent is one receiver.
+type Agent struct {
+	// Labels can be asked for by routes.
+	Labels map[string]string `yaml:"labels"`
+	// Keys are the agent's public keys, by name. An agent that only gets what
+	// is sealed for a group's key has none.
+	Keys map[string]Key `yaml:"keys"`
+	// Destinations are where its envelopes go, by name.
+	Destinations map[string]Destination `yaml:"destinations"`
+}
+
+// Key is a public key and what it must fulfil, when the configuration is read
+// and whenever a secret is sealed to it.
+type Key struct {
+	// File has the certificate or public key (PEM) or the age recipient.
+	File string `yaml:"file"`
+	// Inline is the same, in place of a file.
+	Inline string `yaml:"inline"`
+	// Format is the envelope format: js7, age. Default: age for age keys,
+	// js7 for all others
+	Format string `yaml:"format"`
+	// Pin is the fingerprint that the certificate, or a key without one, must
+	// have, as `sealrelay agents list` prints it: sha256:HEX.
+	Pin string `yaml:"pin"`
+	// CAFile is the authority that must have issued the certificate, PEM.
+	CAFile string `yaml:"ca_file"`
+}
+
+// Destination is one place where an agent's envelopes go: one entry that names
+// the kind (file) and has its settings, beside these.
+type Destination struct {
+	// Key names which of the agent's keys is used here. Default: the only one
+	Key string `yaml:"key"`
+	// Kind is the entry that names the kind.
+	Kind map[string]Settings `yaml:",inline"`
+}
+
+// Group is a set of agents. With a key it is a shared key: what is routed to
+// the group is sealed once, for that key, and goes to all members.
+type Group struct {
+	// Agents are the members' names.
+	Agents []string `yaml:"agents"`
+	// Key is the members' shared key.
+	Key *Key `yaml:"key"`
+}
+
+// Route says which agents get a secret.
+type Route struct {
+	// Secrets are globs of secret names, of which one must match. Required.
+	Secrets []string `yaml:"secrets"`
+	// Labels must all be on the event's source.
+	Labels map[string]string `yaml:"labels"`
+	// Agents get it.
+	Agents []string `yaml:"agents"`
+	// Groups get it.
+	Groups []string `yaml:"groups"`
+	// AgentLabels choose each agent that has them all.
+	AgentLabels map[string]string `yaml:"agent_labels"`
+}
+
+// Path resolves a path of the configuration.
+func (c *Config) Path(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.dir, path)
+}

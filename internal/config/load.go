@@ -1,0 +1,146 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sealrelay/sealrelay/internal/secretbytes"
+)
+
+// MaxFileBytes is the largest configuration, and the largest file that one
+// names.
+const MaxFileBytes = 16 << 20
+
+// Load reads and checks the file at path and fills in the defaults. Its error
+// joins everything that is wrong.
+func Load(path string) (*Config, error) {
+	data, err := readBounded(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(data, dir)
+}
+
+// Parse is Load for the text of a file in the folder dir.
+func Parse(data []byte, dir string) (*Config, error) {
+	c := &Config{dir: dir}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, errors.New("configuration is empty; `sealrelay demo --keep DIR` writes one to start from")
+	}
+	if err := yaml.Load(data, c, yaml.WithKnownFields()); err != nil {
+		return nil, errors.Join(problems(err)...)
+	}
+	c.setDefaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// quoted finds what the YAML library repeats of a document: it could be a
+// secret that stands in the wrong place, so no error shows it.
+var quoted = regexp.MustCompile("(?s)`.*`")
+
+// goType finds the Go types in the YAML library's words, which mean nothing to
+// whoever writes a configuration.
+var goType = regexp.MustCompile(`not found in type (struct \{.*\}|[\w.]+)`)
+
+// problems makes one error of each that the YAML library found.
+func problems(err error) []error {
+	var several *yaml.LoadErrors
+	if !errors.As(err, &several) {
+		return []error{problem(err)}
+	}
+	var out []error
+	for _, one := range several.Errors {
+		out = append(out, problem(one))
+	}
+	return out
+}
+
+func problem(err error) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	text = quoted.ReplaceAllString(text, "value")
+	text = goType.ReplaceAllString(text, "is not a setting here")
+	text = strings.Replace(text, "field ", "key ", 1)
+	return errors.New(text)
+}
+
+func (c *Config) setDefaults() {
+	set(&c.DataDir, "data")
+	set(&c.Issuer, "sealrelay")
+	set(&c.Server.Listen, "127.0.0.1:8443")
+	set(&c.Server.MaxInFlight, 256)
+	set(&c.Server.ShutdownTimeout, 30*time.Second)
+	set(&c.Admin.Listen, "127.0.0.1:9443")
+	set(&c.Log.Level, "info")
+	set(&c.Outbox.EventRetention, 720*time.Hour)
+	set(&c.Delivery.Workers, 8)
+	set(&c.Delivery.Timeout, 30*time.Second)
+	set(&c.Delivery.RetryFirst, 5*time.Second)
+	set(&c.Delivery.RetryMax, time.Hour)
+	set(&c.Delivery.GiveUpAfter, 72*time.Hour)
+	for name, source := range c.Sources {
+		set(&source.RatePerSecond, 100)
+		set(&source.RateBurst, 200)
+		set(&source.MaxBodyBytes, 1<<20)
+		set(&source.RepeatWindow, 10*time.Minute)
+		c.Sources[name] = source
+	}
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// ReadFile reads a file that the configuration names.
+func (c *Config) ReadFile(path string) ([]byte, error) {
+	return readBounded(c.Path(path))
+}
+
+// ReadSecret reads a file with a secret, without the newline (LF or CRLF) at
+// its end.
+func (c *Config) ReadSecret(path string) (*secretbytes.Value, error) {
+	data, err := readBounded(c.Path(path))
+	if err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	trimmed := bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	if len(trimmed) == 0 {
+		return nil, fmt.Errorf("%s is empty", path)
+	}
+	return secretbytes.Copy(trimmed), nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > MaxFileBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, MaxFileBytes)
+	}
+	return data, nil
+}

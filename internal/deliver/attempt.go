@@ -1,0 +1,172 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sealrelay/sealrelay/internal/audit"
+	"github.com/sealrelay/sealrelay/internal/outbox"
+)
+
+// actor is the dispatcher's name in the audit log.
+const actor = "dispatcher"
+
+// maxReason bounds the reason kept in a row, in bytes.
+const maxReason = 500
+
+var (
+	errPanic   = errors.New("internal error")
+	errStopped = errors.New("relay stopped during the attempt")
+)
+
+// attempt makes one attempt at a claimed delivery and settles its outcome.
+func (d *Dispatcher) attempt(ctx context.Context, claimed outbox.Delivery) {
+	log := d.Log.With().Str("agent", claimed.Agent).Str("destination", claimed.Destination).
+		Str("secret", claimed.Secret).Int64("version", claimed.Version).Logger()
+	started := time.Now()
+	err := d.try(ctx, claimed, log)
+	now := time.Now()
+	outcome := d.outcome(claimed, err, now)
+	if !d.settle(ctx, log, outcome) {
+		return
+	}
+	report(log, claimed, outcome)
+	if d.Observe != nil {
+		d.Observe(Attempt{Key: claimed.Key, State: outcome.State, Took: now.Sub(started)})
+	}
+}
+
+// try calls the destination within two thirds of the lease.
+func (d *Dispatcher) try(ctx context.Context, claimed outbox.Delivery, log zerolog.Logger) error {
+	destination, err := d.Resolve(claimed.Agent, claimed.Destination)
+	if err != nil {
+		return Final(fmt.Errorf("%w; mend the configuration, then retry the delivery", err))
+	}
+	limit := d.Lease * 2 / 3
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err = guard(limited, destination, claimed, log)
+	switch {
+	case err == nil || isFinal(err):
+		return err
+	case ctx.Err() != nil:
+		return errStopped
+	case limited.Err() != nil:
+		return fmt.Errorf("no result within %v: %w", limit, err)
+	}
+	return err
+}
+
+// guard turns a panic of a destination into a retryable failure. What it
+// panicked with is not logged: it may hold data.
+func guard(ctx context.Context, destination Destination, claimed outbox.Delivery, log zerolog.Logger) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			log.Error().Str("type", fmt.Sprintf("%T", cause)).Bytes("stack", debug.Stack()).Msg("destination panicked")
+			err = errPanic
+		}
+	}()
+	return destination.Deliver(ctx, claimed)
+}
+
+// outcome decides what the end of an attempt means for the row.
+func (d *Dispatcher) outcome(claimed outbox.Delivery, err error, now time.Time) outbox.Outcome {
+	outcome := outbox.Outcome{Key: claimed.Key, Fence: claimed.Fence, Version: claimed.Version, At: now}
+	if err == nil {
+		outcome.State = outbox.Delivered
+		outcome.Audit = entry(audit.DeliveryDelivered, claimed, now, "")
+		return outcome
+	}
+	outcome.Reason = reason(err)
+	if errors.Is(err, errStopped) {
+		// Not the destination's failure: whoever runs next may try at once.
+		outcome.State, outcome.Next = outbox.Pending, now
+		return outcome
+	}
+	next, giveUp := d.Schedule.nextAfter(notBefore(err), claimed.Attempts+1, claimed.AcceptedAt, now, rand.Float64())
+	if giveUp || isFinal(err) {
+		outcome.State = outbox.Dead
+		outcome.Audit = entry(audit.DeliveryDead, claimed, now, outcome.Reason)
+		return outcome
+	}
+	outcome.State, outcome.Next = outbox.Pending, next
+	return outcome
+}
+
+func entry(kind audit.Kind, claimed outbox.Delivery, now time.Time, detail string) *audit.Entry {
+	return &audit.Entry{
+		At:          now,
+		Kind:        kind,
+		Actor:       actor,
+		EventID:     claimed.EventID,
+		Secret:      claimed.Secret,
+		Version:     claimed.Version,
+		Operation:   claimed.Operation,
+		Agents:      []string{claimed.Agent},
+		Destination: claimed.Destination,
+		Detail:      detail,
+	}
+}
+
+// settle records the outcome and says whether it did. It outlives the
+// attempt's ctx, because the attempt was made.
+func (d *Dispatcher) settle(ctx context.Context, log zerolog.Logger, outcome outbox.Outcome) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
+	defer cancel()
+	err := d.Outbox.Settle(ctx, outcome)
+	switch {
+	case err == nil:
+	case errors.Is(err, outbox.ErrFenced):
+		log.Debug().Msg("a newer version or another claim took over the delivery")
+	default:
+		// The lease runs out and the attempt is made again; destinations take
+		// repeats.
+		log.Error().Err(err).Msg("cannot settle delivery; its lease brings it back")
+	}
+	return err == nil
+}
+
+// report logs the outcome. A reason that the row had before is not news.
+func report(log zerolog.Logger, claimed outbox.Delivery, outcome outbox.Outcome) {
+	switch outcome.State {
+	case outbox.Delivered:
+		log.Info().Msg("delivered")
+	case outbox.Dead:
+		log.Error().Int("attempts", claimed.Attempts+1).Str("reason", outcome.Reason).Msg("delivery given up")
+	default:
+		level := zerolog.WarnLevel
+		if outcome.Reason == claimed.Reason {
+			level = zerolog.DebugLevel
+		}
+		log.WithLevel(level).Int("attempts", claimed.Attempts+1).Time("next", outcome.Next).
+			Str("reason", outcome.Reason).Msg("delivery failed; trying again")
+	}
+}
+
+// reason is the text of err as one bounded line of printable characters, fit
+// for a row, a log and a terminal.
+func reason(err error) string {
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, err.Error())
+	if len(text) <= maxReason {
+		return text
+	}
+	cut := maxReason
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut]
+}

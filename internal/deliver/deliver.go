@@ -1,0 +1,83 @@
+// Package deliver brings sealed deliveries from the outbox to their
+// destinations: the [Dispatcher] claims what is due, one attempt is made, and
+// the outcome is settled. Each kind of destination is a package below this
+// one; package kinds has the table of them, package delivertest the suite
+// that every kind passes.
+//
+// A delivery is attempted at least once: a relay that dies between the attempt
+// and its settlement makes it again, so a destination takes repeats, and it
+// never lets an older version replace a newer one.
+package deliver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sealrelay/sealrelay/internal/outbox"
+)
+
+// Destination is where an agent's envelopes go. Implementations are safe for
+// concurrent use.
+type Destination interface {
+	// Deliver brings the wanted version of d there: envelope and statement on
+	// a set, the statement alone on a delete, which also takes away the
+	// envelope. It returns nil once the version, or a newer one, is there
+	// durably. An error is tried again on the dispatcher's schedule unless it
+	// is one of [Final]; [After] sets the earliest time. It returns soon after
+	// ctx ends. No error's text holds anything of an envelope.
+	Deliver(ctx context.Context, d outbox.Delivery) error
+}
+
+// Settings is how a destination's constructor gets its part of the
+// configuration.
+type Settings struct {
+	// Decode fills the fields of a pointer to a struct (tags `yaml:"..."`)
+	// strictly: an unknown key is an error with its line.
+	Decode func(into any) error
+	// Path makes a path of the configuration absolute: a relative one starts
+	// at the configuration's folder.
+	Path func(string) string
+}
+
+// FinalError is a failure that no repetition mends.
+type FinalError struct{ err error }
+
+// Final marks err as one that is not tried again: the delivery is given up
+// for it until an operator retries.
+func Final(err error) error { return &FinalError{err} }
+
+func (e *FinalError) Error() string { return e.err.Error() }
+
+// Unwrap returns the marked error.
+func (e *FinalError) Unwrap() error { return e.err }
+
+// AfterError is a failure whose destination said when to come back.
+type AfterError struct {
+	// At is the earliest time of the next attempt.
+	At  time.Time
+	err error
+}
+
+// After marks err as one that is not tried again before the time, as a
+// Retry-After header asks. The schedule's own next time counts if it is
+// later, its end if that is earlier.
+func After(err error, at time.Time) error { return &AfterError{at, err} }
+
+func (e *AfterError) Error() string { return e.err.Error() }
+
+// Unwrap returns the marked error.
+func (e *AfterError) Unwrap() error { return e.err }
+
+func isFinal(err error) bool {
+	_, final := errors.AsType[*FinalError](err)
+	return final
+}
+
+// notBefore is the time that err asks to wait for, zero if it asks for none.
+func notBefore(err error) time.Time {
+	if after, ok := errors.AsType[*AfterError](err); ok {
+		return after.At
+	}
+	return time.Time{}
+}

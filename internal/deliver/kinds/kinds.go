@@ -1,0 +1,28 @@
+// Package kinds is the table of the kinds of destinations.
+package kinds
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sealrelay/sealrelay/internal/deliver"
+	"github.com/sealrelay/sealrelay/internal/deliver/file"
+)
+
+// All are the kinds by the name they have in a configuration. A new kind is a
+// package beside file and a line here.
+var All = map[string]func(deliver.Settings) (deliver.Destination, error){
+	"file": file.New,
+}
+
+// New makes a destination of that kind. The error of an unknown kind names
+// those there are.
+func New(kind string, settings deliver.Settings) (deliver.Destination, error) {
+	make, ok := All[kind]
+	if !ok {
+		return nil, fmt.Errorf("unknown kind of destination %q; there are %s", kind, strings.Join(slices.Sorted(maps.Keys(All)), ", "))
+	}
+	return make(settings)
+}

@@ -1,0 +1,31 @@
+package kinds_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/sealrelay/sealrelay/internal/deliver"
+	"github.com/sealrelay/sealrelay/internal/deliver/kinds"
+)
+
+func TestUnknownKindNamesThoseThereAre(t *testing.T) {
+	_, err := kinds.New("flie", deliver.Settings{})
+	if err == nil || !strings.Contains(err.Error(), `"flie"`) || !strings.Contains(err.Error(), "file") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// Each kind reads its settings, and passes on what is wrong with them.
+func TestKindsDecodeTheirSettings(t *testing.T) {
+	wrong := errors.New("line 3: unknown key")
+	for kind := range kinds.All {
+		_, err := kinds.New(kind, deliver.Settings{
+			Decode: func(any) error { return wrong },
+			Path:   func(name string) string { return name },
+		})
+		if !errors.Is(err, wrong) {
+			t.Errorf("%s: error is %v, want that of its settings", kind, err)
+		}
+	}
+}

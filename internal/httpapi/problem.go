@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/wire"
+)
+
+// typeBase is where the types of problems are explained. They are stable: a
+// sender may decide by them.
+const typeBase = "https://github.com/sealrelay/sealrelay/blob/main/docs/problems.md#"
+
+// kind is a kind of problem, and an error of its own.
+type kind struct {
+	status int
+	slug   string
+	title  string
+	// retryAfter is what the sender is told to wait; 0 for nothing.
+	retryAfter time.Duration
+}
+
+func (k *kind) Error() string { return k.title }
+
+var (
+	errUnknownSource = &kind{status: http.StatusNotFound, slug: "unknown-source", title: "there is no such source"}
+	errTooLarge      = &kind{status: http.StatusRequestEntityTooLarge, slug: "body-too-large", title: "the body is larger than the source's limit"}
+	errBusy          = &kind{status: http.StatusServiceUnavailable, slug: "busy", title: "too many requests are being worked on", retryAfter: time.Second}
+	errInternal      = &kind{status: http.StatusInternalServerError, slug: "internal", title: "internal error; the service's log says more"}
+	errTimeout       = &kind{status: http.StatusServiceUnavailable, slug: "unavailable", title: "the event was not committed; send it again", retryAfter: 5 * time.Second}
+)
+
+// classes says which kind of problem an error of another package is. What is
+// none of them is internal, and its words are not sent.
+var classes = []struct {
+	class error
+	kind  *kind
+}{
+	{hooks.ErrUnauthenticated, &kind{status: http.StatusUnauthorized, slug: "not-authenticated", title: "the request is not the source's"}},
+	{hooks.ErrMediaType, &kind{status: http.StatusUnsupportedMediaType, slug: "media-type", title: "the body's media type is not taken"}},
+	{hooks.ErrNoValue, &kind{status: http.StatusUnprocessableEntity, slug: "no-value", title: "the event has no value to seal"}},
+	{hooks.ErrMalformed, &kind{status: http.StatusBadRequest, slug: "malformed", title: "the request cannot be read"}},
+	{intake.ErrForbidden, &kind{status: http.StatusForbidden, slug: "forbidden", title: "the source may not do that"}},
+	{intake.ErrNoRoute, &kind{status: http.StatusUnprocessableEntity, slug: "no-route", title: "nobody would get the secret"}},
+	{intake.ErrKeyRefused, &kind{status: http.StatusUnprocessableEntity, slug: "key-refused", title: "an agent's key fails the policy"}},
+}
+
+// problem is a kind of problem with what is known of this one.
+type problem struct {
+	*kind
+	// detail is sent.
+	detail string
+	// reason is logged.
+	reason error
+}
+
+func (p *problem) Error() string { return p.title }
+
+func problemOf(err error) *problem {
+	var own *kind
+	if errors.As(err, &own) {
+		return &problem{kind: own, detail: err.Error(), reason: err}
+	}
+	for _, class := range classes {
+		if errors.Is(err, class.class) {
+			return &problem{kind: class.kind, detail: err.Error(), reason: err}
+		}
+	}
+	var tooFast *intake.RateError
+	if errors.As(err, &tooFast) {
+		k := &kind{status: http.StatusTooManyRequests, slug: "rate", title: "the source sends too much", retryAfter: tooFast.RetryAfter}
+		return &problem{kind: k, detail: err.Error(), reason: err}
+	}
+	if errors.Is(err, outbox.ErrUnavailable) || errors.Is(err, outbox.ErrAmbiguous) || isContext(err) {
+		// The cause names files of this machine: it is logged, not sent.
+		return &problem{kind: errTimeout, detail: errTimeout.title, reason: err}
+	}
+	return &problem{kind: errInternal, detail: errInternal.title, reason: err}
+}
+
+// answerProblem writes an error as problem+json (RFC 9457).
+func answerProblem(c echo.Context, log zerolog.Logger, err error) {
+	if c.Response().Committed {
+		return
+	}
+	p := asProblem(err)
+	if p.retryAfter > 0 {
+		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+	}
+	if p.status == http.StatusUnauthorized {
+		// RFC 9110 section 15.5.2 wants a challenge with each 401.
+		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="sealrelay"`)
+	}
+	body, err := json.Marshal(wire.Problem{Type: typeBase + p.slug, Title: p.title, Status: p.status, Detail: p.detail})
+	if err == nil {
+		err = c.Blob(p.status, wire.ProblemType, body)
+	}
+	if err != nil {
+		log.Debug().Err(err).Msg("problem could not be written")
+	}
+}
+
+func asProblem(err error) *problem {
+	var known *problem
+	if errors.As(err, &known) {
+		return known
+	}
+	var routing *echo.HTTPError
+	if !errors.As(err, &routing) {
+		return problemOf(err)
+	}
+	k := &kind{status: routing.Code, slug: "http", title: http.StatusText(routing.Code)}
+	switch routing.Code {
+	case http.StatusNotFound:
+		k.slug, k.title = "not-found", "there is nothing at this address; hooks go to /v1/hooks/SOURCE"
+	case http.StatusMethodNotAllowed:
+		k.slug, k.title = "method", "this address takes POST only"
+	}
+	return &problem{kind: k, detail: k.title, reason: err}
+}

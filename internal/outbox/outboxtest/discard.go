@@ -1,0 +1,43 @@
+package outboxtest
+
+import (
+	"context"
+	"time"
+
+	"github.com/sealrelay/sealrelay/internal/audit"
+	"github.com/sealrelay/sealrelay/internal/outbox"
+)
+
+// NewDiscard returns an outbox that accepts every Change, keeps nothing and
+// syncs nothing. It is the control of the server's benchmarks, which show what
+// an outbox costs by the difference to none. It does not pass Run.
+func NewDiscard() outbox.Outbox { return discard{changed: make(chan struct{})} }
+
+type discard struct{ changed chan struct{} }
+
+func (discard) Prior(context.Context, string, string, string) (outbox.Prior, error) {
+	return outbox.Prior{}, nil
+}
+func (discard) Commit(context.Context, outbox.Change) error { return nil }
+func (discard) Claim(context.Context, time.Time, int, time.Duration) ([]outbox.Delivery, error) {
+	return nil, nil
+}
+func (discard) Settle(context.Context, outbox.Outcome) error { return outbox.ErrNotFound }
+func (discard) NextDue(context.Context) (time.Time, bool, error) {
+	return time.Time{}, false, nil
+}
+func (d discard) Changed() <-chan struct{} { return d.changed }
+func (discard) Retry(context.Context, outbox.Filter, audit.Entry) (int, error) {
+	return 0, nil
+}
+func (discard) Get(context.Context, outbox.Key) (outbox.Delivery, error) {
+	return outbox.Delivery{}, outbox.ErrNotFound
+}
+func (discard) List(context.Context, outbox.Filter) ([]outbox.Delivery, error) { return nil, nil }
+func (discard) Count(context.Context) (map[outbox.State]int, error) {
+	return map[outbox.State]int{}, nil
+}
+func (discard) Audit(context.Context, int64, func(audit.Row) error) error { return nil }
+func (discard) Forget(context.Context, time.Time) (int, error)            { return 0, nil }
+func (discard) Probe(context.Context) error                               { return nil }
+func (discard) Close() error                                              { return nil }

@@ -1,0 +1,131 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// readers is how many reads may run at once.
+const readers = 4
+
+// reader is a connection that only reads. Each of its reads is one statement,
+// and so sees one state of the database.
+type reader struct {
+	conn                                 *conn
+	prior, get, nextDue, count, auditRow *stmt
+}
+
+func newReader(dsn string) (*reader, error) {
+	c, err := connect(dsn)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{conn: c}
+	err = c.prepareAll(map[**stmt]string{
+		&r.prior: `SELECT e.source, e.answer, s.version, s.occurred_at FROM (SELECT 1)
+			LEFT JOIN events e ON e.source = ? AND e.event_id = ? LEFT JOIN secrets s ON s.name = ?`,
+		&r.get: `SELECT ` + deliveryColumns + `, statement, envelope FROM deliveries
+			WHERE agent = ? AND destination = ? AND secret = ?`,
+		&r.nextDue: `SELECT min(due) FROM deliveries WHERE state = 'pending'`,
+		// Each of the parts reads an index and no delivery.
+		&r.count: `SELECT state, count(*) FROM deliveries WHERE state IN ('dead', 'blocked') GROUP BY state
+			UNION ALL SELECT 'pending', count(*) FROM deliveries WHERE state = 'pending'
+			UNION ALL SELECT '', count(*) FROM deliveries`,
+		&r.auditRow: `SELECT seq, entry, hash FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?`,
+	})
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return r, nil
+}
+
+// pool lends readers, the one that came back last first: its page cache is
+// the one most likely to be current.
+type pool struct {
+	// lent has one element for each reader on loan.
+	lent chan struct{}
+
+	mu     sync.Mutex
+	free   []*reader
+	closed bool
+}
+
+func newPool(dsn string) (*pool, error) {
+	p := &pool{lent: make(chan struct{}, readers)}
+	for range readers {
+		r, err := newReader(dsn)
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		p.free = append(p.free, r)
+	}
+	return p, nil
+}
+
+// take waits for a reader until ctx ends.
+func (p *pool) take(ctx context.Context) (*reader, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	select {
+	case p.lent <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		<-p.lent
+		return nil, errClosed
+	}
+	last := len(p.free) - 1
+	r := p.free[last]
+	p.free = p.free[:last]
+	return r, nil
+}
+
+// give takes a reader back.
+func (p *pool) give(r *reader) {
+	p.mu.Lock()
+	p.free = append(p.free, r)
+	p.mu.Unlock()
+	<-p.lent
+}
+
+// close waits for the readers on loan and closes all.
+func (p *pool) close() error {
+	for range readers {
+		p.lent <- struct{}{}
+	}
+	p.mu.Lock()
+	p.closed = true
+	var errs []error
+	for _, r := range p.free {
+		errs = append(errs, r.conn.close())
+	}
+	p.mu.Unlock()
+	for range readers {
+		<-p.lent // whoever waits finds the pool closed
+	}
+	return errors.Join(errs...)
+}
+
+// read lends a reader to use. Reads are short; ctx ends the wait for a reader
+// and not the read.
+func (o *Outbox) read(ctx context.Context, use func(*reader) error) error {
+	select {
+	case <-o.writer.failed:
+		return unavailable(o.writer.cause)
+	default:
+	}
+	r, err := o.readers.take(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer o.readers.give(r)
+	if err := use(r); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}

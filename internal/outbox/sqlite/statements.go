@@ -1,0 +1,73 @@
+package sqlite
+
+// writeStmts are the statements of the writing connection.
+type writeStmts struct {
+	begin, commit, rollback                    *stmt
+	eventInsert, eventAnswer, eventDelete      *stmt
+	secretInsert, secretUpdate                 *stmt
+	deliveryUpsert, deliveryExists             *stmt
+	claimSelect, claimLease, claimGiveUp       *stmt
+	settle                                     *stmt
+	auditHead, auditInsert, eventForget, probe *stmt
+}
+
+// deliveryColumns are what scanDelivery reads.
+const deliveryColumns = `agent, destination, secret, state, version, delivered_version, fence, attempts, due,
+	accepted_at, updated_at, delivered_at, operation, format, key_id, source, event_id, reason`
+
+func (s *writeStmts) prepare(c *conn) error {
+	return c.prepareAll(map[**stmt]string{
+		&s.begin:    `BEGIN IMMEDIATE`,
+		&s.commit:   `COMMIT`,
+		&s.rollback: `ROLLBACK`,
+
+		&s.eventInsert: `INSERT INTO events (source, event_id, received_at, answer) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		&s.eventAnswer: `SELECT answer FROM events WHERE source = ? AND event_id = ?`,
+		&s.eventDelete: `DELETE FROM events WHERE source = ? AND event_id = ?`,
+		&s.eventForget: `DELETE FROM events WHERE id = ?`,
+
+		&s.secretInsert: `INSERT INTO secrets (version, occurred_at, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+		&s.secretUpdate: `UPDATE secrets SET version = ?, occurred_at = ? WHERE name = ? AND version = ?`,
+
+		// A running claim keeps its lease: the newer version is not due before
+		// the claim is settled or has run out, so that never two versions are
+		// on their way at once.
+		&s.deliveryUpsert: `INSERT INTO deliveries (agent, destination, secret, state, version, due, accepted_at, updated_at,
+				operation, format, key_id, source, event_id, reason, statement, envelope)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (agent, destination, secret) DO UPDATE SET
+				state = excluded.state, version = excluded.version, attempts = 0,
+				due = CASE WHEN leased THEN due ELSE excluded.due END,
+				accepted_at = excluded.accepted_at, updated_at = excluded.updated_at,
+				operation = excluded.operation, format = excluded.format, key_id = excluded.key_id,
+				source = excluded.source, event_id = excluded.event_id, reason = excluded.reason,
+				statement = excluded.statement, envelope = excluded.envelope
+			WHERE excluded.version > version`,
+		&s.deliveryExists: `SELECT 1 FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?`,
+
+		&s.claimSelect: `SELECT ` + deliveryColumns + `, statement, envelope, id, (SELECT version FROM secrets WHERE name = secret)
+			FROM deliveries WHERE state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?`,
+		&s.claimLease:  `UPDATE deliveries SET leased = 1, fence = fence + 1, due = ? WHERE id = ?`,
+		&s.claimGiveUp: `UPDATE deliveries SET state = 'dead', leased = 0, reason = ?, updated_at = ? WHERE id = ?`,
+
+		// The outcome is the row's only if the claimed version (c) is still the
+		// wanted one; what is there is remembered in either case.
+		&s.settle: `WITH o (agent, destination, secret, fence, version, state, due, reason, at) AS (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))
+			UPDATE deliveries AS d SET
+				leased = 0,
+				state = iif(d.version = o.version, o.state, d.state),
+				due = iif(d.version = o.version, o.due, o.at),
+				reason = iif(d.version = o.version, o.reason, d.reason),
+				attempts = d.attempts + (d.version = o.version AND o.state <> 'delivered'),
+				delivered_version = iif(o.state = 'delivered', max(d.delivered_version, o.version), d.delivered_version),
+				delivered_at = iif(o.state = 'delivered', o.at, d.delivered_at),
+				updated_at = o.at
+			FROM o
+			WHERE d.agent = o.agent AND d.destination = o.destination AND d.secret = o.secret AND d.leased AND d.fence = o.fence
+			RETURNING version`,
+
+		&s.auditHead:   `SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1`,
+		&s.auditInsert: `INSERT INTO audit (seq, entry, hash) VALUES (?, ?, ?)`,
+		&s.probe:       `INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = max(at + 1, excluded.at)`,
+	})
+}

@@ -1,0 +1,98 @@
+package push
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sealrelay/sealrelay/internal/wire"
+)
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// ProblemError is an answer that is not 2xx.
+type ProblemError struct {
+	// Problem is what the server said, if it said it as RFC 9457 has it.
+	// Otherwise there is only the Title, which goes with StatusCode. It has no
+	// control characters.
+	wire.Problem
+	// StatusCode is the HTTP status code.
+	StatusCode int
+	// RetryAfter is how long the server asks to wait; 0 if it does not.
+	RetryAfter time.Duration
+}
+
+func (e *ProblemError) Error() string {
+	text := fmt.Sprintf("the server answered %d", e.StatusCode)
+	for _, part := range []string{e.Title, e.Detail} {
+		if part != "" {
+			text += ": " + part
+		}
+	}
+	return text
+}
+
+// readAnswer reads a 2xx answer into an Answer and any other into a
+// *ProblemError.
+func readAnswer(response *http.Response) (wire.Answer, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if response.StatusCode/100 != 2 {
+		return wire.Answer{}, readProblem(response, body)
+	}
+	if err != nil {
+		// The same ID makes it safe to ask again for the rest.
+		return wire.Answer{}, &networkError{err}
+	}
+	var answer wire.Answer
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Status == "" {
+		return wire.Answer{}, fmt.Errorf("the server answered %d, but not as a hook endpoint of sealrelay does; check the URL", response.StatusCode)
+	}
+	return answer, nil
+}
+
+// readProblem takes the body only for what it says it is, and tells nothing of
+// any other.
+func readProblem(response *http.Response, body []byte) *ProblemError {
+	e := &ProblemError{StatusCode: response.StatusCode, RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now())}
+	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if media != wire.ProblemType || json.Unmarshal(body, &e.Problem) != nil {
+		e.Problem = wire.Problem{}
+	}
+	e.Type, e.Title, e.Detail = printable(e.Type), printable(e.Title), printable(e.Detail)
+	if e.Title == "" {
+		e.Title = http.StatusText(response.StatusCode)
+	}
+	if response.StatusCode/100 == 3 {
+		e.Detail = "redirects are not followed; check the URL"
+	}
+	return e
+}
+
+// printable keeps a server from sending control sequences to a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// retryAfter reads the header's two forms, seconds and HTTP date (RFC 9110,
+// section 10.2.3); 0 for anything else.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}

@@ -1,0 +1,148 @@
+// Package push is the client that sends an event to a hook endpoint: it signs
+// the project's own format as Standard Webhooks says, and tries again as long
+// as that may help.
+package push
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters"
+	"github.com/sealrelay/sealrelay/hooks/verify"
+	"github.com/sealrelay/sealrelay/internal/wire"
+)
+
+// The defaults of a Client.
+const (
+	DefaultAttempts   = 5
+	DefaultMaxElapsed = 2 * time.Minute
+)
+
+// Client sends events to one hook endpoint. Its fields are set before the first
+// Push; after that it is safe for concurrent use.
+type Client struct {
+	// URL is the endpoint: https://HOST/v1/hooks/SOURCE. Plain http goes to a
+	// loopback address only.
+	URL string
+	// Secret signs each try. Either Secret or Token is set.
+	Secret *verify.Secret
+	// Token is sent as a bearer token instead of a signature.
+	Token *hooks.Value
+	// HTTP does the requests, apart from following redirects, which is never
+	// done. NewHTTP makes one.
+	HTTP *http.Client
+	// Attempts is how often to try at most; DefaultAttempts if 0.
+	Attempts int
+	// MaxElapsed is how long to begin new tries; DefaultMaxElapsed if 0.
+	MaxElapsed time.Duration
+}
+
+// Push sends the event and returns what the server answered. Every try has the
+// same webhook-id, event.ID or a new random one, so the server accepts the event
+// once however often it is sent, and a timestamp and signature of its own. The
+// error is a *ProblemError when the server refused, for good or once too often.
+// The event's Value stays the caller's; the body made of it is wiped.
+func (c *Client) Push(ctx context.Context, event hooks.Event) (wire.Answer, error) {
+	if err := c.check(); err != nil {
+		return wire.Answer{}, err
+	}
+	content, err := adapters.EncodePush(event)
+	if err != nil {
+		return wire.Answer{}, fmt.Errorf("push %s: %w", event.Secret, err)
+	}
+	payload := &payload{content: content}
+	// Every way out wipes the body; what a connection still wants to read of
+	// it then fails.
+	defer payload.wipe()
+	id := event.ID
+	if id == "" {
+		id = newID()
+	}
+	answer, err := c.retry(ctx, func() (wire.Answer, error) { return c.try(ctx, id, payload) })
+	if err != nil {
+		return wire.Answer{}, fmt.Errorf("push %s: %w", event.Secret, err)
+	}
+	return answer, nil
+}
+
+// check refuses what would send a value unsigned or in the clear.
+func (c *Client) check() error {
+	if (c.Secret == nil) == (c.Token == nil) {
+		return errors.New("set either a signing secret or a bearer token")
+	}
+	if c.HTTP == nil {
+		return errors.New("set the HTTP client")
+	}
+	endpoint, err := url.Parse(c.URL)
+	if err != nil || endpoint.Host == "" || endpoint.User != nil {
+		return errors.New("the URL is not https://HOST/v1/hooks/SOURCE without user and password")
+	}
+	if endpoint.Scheme != "https" && (endpoint.Scheme != "http" || !loopback(endpoint.Hostname())) {
+		return errors.New("the URL is not https; plain http is for loopback addresses only")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// newID makes an ID as Standard Webhooks suggests it.
+func newID() string {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	return "msg_" + hex.EncodeToString(random[:])
+}
+
+// try sends the event once.
+func (c *Client) try(ctx context.Context, id string, payload *payload) (wire.Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, payload.reader())
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	request.ContentLength = int64(len(payload.content))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json, "+wire.ProblemType)
+	request.Header.Set("User-Agent", "sealrelay")
+	if err := c.authenticate(request.Header, id, payload.content); err != nil {
+		return wire.Answer{}, err
+	}
+	direct := *c.HTTP
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := direct.Do(request)
+	if err != nil {
+		return wire.Answer{}, &networkError{err}
+	}
+	defer response.Body.Close()
+	return readAnswer(response)
+}
+
+// authenticate sets the headers that prove the sender. With a token the ID is
+// sent as well, for the server's records.
+func (c *Client) authenticate(header http.Header, id string, body []byte) error {
+	now := time.Now()
+	header.Set(verify.IDHeader, id)
+	header.Set(verify.TimestampHeader, strconv.FormatInt(now.Unix(), 10))
+	if c.Token != nil {
+		return c.Token.Expose(func(token []byte) error {
+			header.Set("Authorization", "Bearer "+string(token))
+			return nil
+		})
+	}
+	signature, err := verify.SignV1(c.Secret, id, now, body)
+	if err != nil {
+		return fmt.Errorf("sign: %w", err)
+	}
+	header.Set(verify.SignatureHeader, signature)
+	return nil
+}
