@@ -93,7 +93,7 @@ func readIdentity(file, passwordFile string) (any, error) {
 	defer clear(data)
 	private, err := keys.ParsePrivate(data, password)
 	if errors.Is(err, keys.ErrPassword) && passwordFile == "" {
-		return nil, fmt.Errorf("%s: %w; give --key-password-file", file, err)
+		return nil, fmt.Errorf("%s: %w (--key-password-file)", file, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)

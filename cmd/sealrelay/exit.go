@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"strings"
+	"net/url"
 
 	"github.com/sealrelay/sealrelay/crypto"
 	"github.com/sealrelay/sealrelay/crypto/statement"
@@ -24,10 +23,10 @@ const (
 	exitUnavailable = 5
 )
 
-const exitCodeHelp = `Exit codes: 0 done; 1 failed; 2 wrong usage; 3 an envelope or statement was
-refused (wrong key, damaged, forged); 4 done, but something needs attention (a
-key fails the policy, a delivery is dead, a check found something); 5 the other
-side is not available now, try again.`
+const exitCodeHelp = `Exit codes: 0 done; 1 failed; 2 wrong usage; 3 an envelope, statement or
+key was refused (wrong key, damaged, forged); 4 done, but something needs attention
+(a key fails the policy, a check found something); 5 the other side is not
+available now, try again.`
 
 // usageError is a command line that cannot be carried out.
 type usageError struct{ err error }
@@ -48,8 +47,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	// Cobra has no type for an unknown command.
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &attention):
 		return exitAttention
@@ -64,18 +62,18 @@ func exitCode(err error) int {
 // temporary says that the same command may succeed later: the outbox or the
 // server is not available, or was not reached.
 func temporary(err error) bool {
-	var network net.Error
+	var unreached *url.Error
 	var refused *push.ProblemError
 	if errors.As(err, &refused) {
 		return refused.StatusCode == http.StatusTooManyRequests || refused.StatusCode >= http.StatusInternalServerError
 	}
-	return errors.As(err, &network) || errors.Is(err, outbox.ErrUnavailable) ||
+	return errors.As(err, &unreached) || errors.Is(err, outbox.ErrUnavailable) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func notOpened(err error) bool {
 	for _, class := range []error{
-		crypto.ErrNoMatch, crypto.ErrDamaged, crypto.ErrMalformed, crypto.ErrForbidden,
+		crypto.ErrNoMatch, crypto.ErrDamaged, crypto.ErrMalformed, crypto.ErrForbidden, crypto.ErrUnsupportedKey,
 		statement.ErrSignature, statement.ErrMismatch,
 	} {
 		if errors.Is(err, class) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -22,6 +23,10 @@ func execute(ctx context.Context, args []string, std stdio) int {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	err := root.ExecuteContext(ctx)
+	// Cobra has no type for an unknown command.
+	if err != nil && exitCode(err) != exitUsage && strings.HasPrefix(err.Error(), "unknown command") {
+		err = usageError{fmt.Errorf("%w; see `sealrelay --help`", err)}
+	}
 	if err != nil {
 		fmt.Fprintf(std.err, "sealrelay: %v\n", err)
 	}

@@ -42,6 +42,7 @@ SIGHUP reads the configuration again and keeps the old one if the new is bad.`,
 		if err != nil {
 			return err
 		}
+		zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 		log := zerolog.New(cmd.ErrOrStderr()).Level(level).With().Timestamp().Logger()
 		service, err := app.New(cmd.Context(), cfg, app.Options{InsecureLoopback: *insecure, Version: buildVersion(), Log: log})
 		if err != nil {

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience bounds every wait of a script.
+const patience = 30 * time.Second
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sealrelay": func() { os.Exit(run()) }})
+}
+
+func TestScripts(t *testing.T) {
+	services := &services{running: map[*testscript.TestScript]*service{}}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SEALRELAY_CONFIG", filepath.Join(env.WorkDir, "kept", "sealrelay.yaml"))
+			env.Setenv("VECTORS", vectors(t))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":         exits,
+			"replace":       replace,
+			"serve":         services.serve,
+			"stop":          services.stop,
+			"hup":           services.hup,
+			"waitlog":       services.waitLog,
+			"waitdelivered": waitDelivered,
+		},
+	})
+}
+
+func vectors(t *testing.T) string {
+	dir, err := filepath.Abs(filepath.Join("..", "..", "testdata", "js7"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// exits CODE COMMAND... runs the command, which must exit with that code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	code := 0
+	var failed *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &failed) {
+		code = failed.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// replace FILE OLD NEW replaces a text that must be there; \n in NEW is a newline.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace FILE OLD NEW")
+	}
+	old := ts.ReadFile(args[0])
+	if !strings.Contains(old, args[1]) {
+		ts.Fatalf("%s does not contain %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(old, args[1], strings.ReplaceAll(args[2], `\n`, "\n"))), 0o600))
+}
+
+// services are the background services of the scripts that run.
+type services struct {
+	mu      sync.Mutex
+	running map[*testscript.TestScript]*service
+}
+
+// service is a running `sealrelay serve`.
+type service struct {
+	process *exec.Cmd
+	exited  chan error
+	mu      sync.Mutex
+	log     []string
+	grown   chan struct{}
+}
+
+// serve [ARGS...] starts `sealrelay serve` and waits until it is ready. It sets
+// HOOKS and ADMIN to the addresses.
+func (s *services) serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("to see it fail, use: ! exec sealrelay serve")
+	}
+	program, err := exec.LookPath("sealrelay")
+	ts.Check(err)
+	svc := &service{process: exec.Command(program, append([]string{"serve"}, args...)...), exited: make(chan error, 1), grown: make(chan struct{}, 1)}
+	svc.process.Dir = ts.MkAbs(".")
+	svc.process.Env = append(os.Environ(), "SEALRELAY_CONFIG="+ts.Getenv("SEALRELAY_CONFIG"))
+	stderr, err := svc.process.StderrPipe()
+	ts.Check(err)
+	ts.Check(svc.process.Start())
+	go func() {
+		svc.read(bufio.NewScanner(stderr))
+		svc.exited <- svc.process.Wait()
+	}()
+	s.mu.Lock()
+	s.running[ts] = svc
+	s.mu.Unlock()
+	ts.Defer(func() {
+		_ = svc.process.Process.Kill()
+	})
+	line := svc.wait(ts, "sealrelay is ready")
+	var ready struct{ Hooks, Admin string }
+	ts.Check(json.Unmarshal([]byte(line), &ready))
+	ts.Setenv("HOOKS", ready.Hooks)
+	ts.Setenv("ADMIN", ready.Admin)
+}
+
+func (s *service) read(lines *bufio.Scanner) {
+	for lines.Scan() {
+		s.mu.Lock()
+		s.log = append(s.log, lines.Text())
+		s.mu.Unlock()
+		select {
+		case s.grown <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait waits for a line of the log that contains text, takes the log up to it
+// away, and returns it.
+func (s *service) wait(ts *testscript.TestScript, text string) string {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		s.mu.Lock()
+		for i, line := range s.log {
+			if strings.Contains(line, text) {
+				s.log = s.log[i+1:]
+				s.mu.Unlock()
+				return line
+			}
+		}
+		seen := strings.Join(s.log, "\n")
+		s.mu.Unlock()
+		select {
+		case <-s.grown:
+		case err := <-s.exited:
+			ts.Fatalf("the service ended (%v) without logging %q; it logged:\n%s", err, text, seen)
+		case <-deadline.C:
+			ts.Fatalf("the service did not log %q; it logged:\n%s", text, seen)
+		}
+	}
+}
+
+func (s *services) of(ts *testscript.TestScript) *service {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running[ts] == nil {
+		ts.Fatalf("no service runs")
+	}
+	return s.running[ts]
+}
+
+// stop ends the service gracefully; it must exit with 0.
+func (s *services) stop(ts *testscript.TestScript, _ bool, _ []string) {
+	svc := s.of(ts)
+	ts.Check(svc.process.Process.Signal(syscall.SIGTERM))
+	select {
+	case err := <-svc.exited:
+		ts.Check(err)
+	case <-time.After(patience):
+		ts.Fatalf("the service did not stop")
+	}
+}
+
+// hup makes the service read its configuration again.
+func (s *services) hup(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(s.of(ts).process.Process.Signal(syscall.SIGHUP))
+}
+
+// waitlog TEXT waits until the service logs it.
+func (s *services) waitLog(ts *testscript.TestScript, _ bool, args []string) {
+	s.of(ts).wait(ts, args[0])
+}
+
+// waitdelivered AGENT DESTINATION SECRET VERSION waits until it is there.
+func waitDelivered(ts *testscript.TestScript, _ bool, args []string) {
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		var out bytes.Buffer
+		show := exec.Command("sealrelay", "deliveries", "show", "--json", args[0], args[1], args[2])
+		show.Env = append(os.Environ(), "SEALRELAY_CONFIG="+ts.Getenv("SEALRELAY_CONFIG"))
+		show.Stdout = &out
+		var view struct {
+			State   string
+			Version json.Number
+		}
+		if err := show.Run(); err == nil && json.Unmarshal(out.Bytes(), &view) == nil &&
+			view.State == "delivered" && view.Version.String() == args[3] {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%v is not delivered: %s", args, out.String())
+		}
+	}
+}
