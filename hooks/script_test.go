@@ -141,11 +141,11 @@ func shimTools(t *testing.T) (dir, seen string) {
 	dir = t.TempDir()
 	seen = filepath.Join(t.TempDir(), "seen")
 	for _, tool := range []string{"openssl", "curl", "od", "tr", "cat", "date"} {
-		real, err := exec.LookPath(tool)
+		path, err := exec.LookPath(tool)
 		if err != nil {
 			t.Fatal(err)
 		}
-		shim := fmt.Sprintf("#!/usr/bin/env bash\n{ printf '%%s\\n' \"$@\"; env; } >> '%s'\nexec '%s' \"$@\"\n", seen, real)
+		shim := fmt.Sprintf("#!/usr/bin/env bash\n{ printf '%%s\\n' \"$@\"; env; } >> '%s'\nexec '%s' \"$@\"\n", seen, path)
 		if err := os.WriteFile(filepath.Join(dir, tool), []byte(shim), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func wantClass(t testing.TB, err, want error) {
 	for _, class := range []error{
 		crypto.ErrNoMatch, crypto.ErrDamaged, crypto.ErrMalformed, crypto.ErrForbidden, crypto.ErrUnsupportedKey,
 	} {
-		if is := errors.Is(err, class); is != (class == want) {
+		if is := errors.Is(err, class); is != errors.Is(want, class) {
 			t.Errorf("error %v is %q: %v; want class %q", err, class, is, want)
 		}
 	}

@@ -66,13 +66,9 @@ func TestEveryKind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, ok := formats.Detect(sealed)
-			if !ok || found.Name != format.Name {
-				t.Fatalf("detected as %q, %v", found.Name, ok)
-			}
-			identity, err := found.Identity(private)
-			if err != nil {
-				t.Fatal(err)
+			identity, found, err := formats.IdentityFor(private, sealed)
+			if err != nil || found.Name != format.Name {
+				t.Fatalf("found to be %q, %v", found.Name, err)
 			}
 			if got, err := identity.Open(sealed); err != nil || string(got) != "value" {
 				t.Errorf("got %q, %v", got, err)
@@ -107,6 +103,29 @@ func TestRecipientForRefuses(t *testing.T) {
 			}
 			if c.class != nil && !errors.Is(err, c.class) {
 				t.Errorf("error is %v, want class %q", err, c.class)
+			}
+		})
+	}
+}
+
+func TestIdentityForRefuses(t *testing.T) {
+	_, ageKey := newKey(t, "age")
+	_, ecKey := newKey(t, "ec-p256")
+	for name, c := range map[string]struct {
+		private  any
+		envelope string
+		class    error
+	}{
+		"no envelope":     {ageKey, "plain text", crypto.ErrMalformed},
+		"empty":           {ecKey, "", crypto.ErrMalformed},
+		"EC key for age":  {ecKey, "age-encryption.org/v1\n", crypto.ErrUnsupportedKey},
+		"no key for age":  {nil, "age-encryption.org/v1\n", crypto.ErrUnsupportedKey},
+		"age key for js7": {ageKey, "enc:AAAA AAAAAAAAAAAAAAAAAAAAAA== AAAAAAAAAAAAAAAAAAAAAA==", crypto.ErrUnsupportedKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			identity, _, err := formats.IdentityFor(c.private, []byte(c.envelope))
+			if identity != nil || !errors.Is(err, c.class) {
+				t.Errorf("got %v, %v; want class %q", identity, err, c.class)
 			}
 		})
 	}

@@ -48,7 +48,9 @@ func TestFileRefused(t *testing.T) {
 	recipient, identity := readPair(t, "p256")
 	header, sealed := sealFile(t, recipient, []byte("twenty bytes of text"))
 	_, other := readPair(t, "p384")
-	_, sameKind := readPair(t, "rsa2048")
+	rsaRecipient, rsaIdentity := readPair(t, "rsa2048")
+	rsaHeader, rsaSealed := sealFile(t, rsaRecipient, []byte("value"))
+	damaged := rsaHeader[1:40] + rsaHeader[:1] + rsaHeader[40:]
 	text := string(sealed)
 	for name, c := range map[string]struct {
 		identity *Identity
@@ -66,7 +68,8 @@ func TestFileRefused(t *testing.T) {
 		"header garbled":  {identity, "*" + header, text, crypto.ErrMalformed},
 		"no header":       {identity, "", text, crypto.ErrMalformed},
 		"other curve":     {other, header, text, crypto.ErrNoMatch},
-		"RSA key":         {sameKind, header, text, crypto.ErrNoMatch},
+		"RSA key":         {rsaIdentity, header, text, crypto.ErrNoMatch},
+		"RSA damaged":     {rsaIdentity, damaged, string(rsaSealed), crypto.ErrNoMatch},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer

@@ -71,9 +71,9 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestLeadingZeros opens some hundred envelopes per curve with arithmetic of
-// its own on big integers, written out at full size: Z, X and Y with zeros in
-// front come up among them, and would show if a side dropped them.
+// TestLeadingZeros opens some hundred envelopes per curve, and more until a Z,
+// X or Y with a zero in front came up, with arithmetic of its own on big
+// integers, written out at full size: a side that drops the zeros would show.
 func TestLeadingZeros(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -81,9 +81,9 @@ func TestLeadingZeros(t *testing.T) {
 		count int
 	}{
 		{"p256", elliptic.P256(), 400},
-		{"p384", elliptic.P384(), 300},
+		{"p384", elliptic.P384(), 200},
 		{"p521", elliptic.P521(), 200},
-		{"k256", secp256k1.S256(), 400},
+		{"k256", secp256k1.S256(), 400}, //nolint:staticcheck // As below.
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +91,7 @@ func TestLeadingZeros(t *testing.T) {
 			scalar := scalarOf(readPrivate(t, "keys/"+c.name+".pk8", nil))
 			size := (c.curve.Params().BitSize + 7) / 8
 			zeros := 0
-			for range c.count {
+			for n := 0; n < c.count || zeros == 0; n++ {
 				sealed := seal(t, recipient, []byte("value"))
 				parsed, err := parseEnvelope(sealed)
 				if err != nil {
@@ -113,9 +113,6 @@ func TestLeadingZeros(t *testing.T) {
 				if got, err := identity.Open(sealed); err != nil || string(got) != "value" {
 					t.Fatalf("got %q, %v", got, err)
 				}
-			}
-			if zeros == 0 { // At 1 in 256 for each of three numbers: 1 % of runs at 400, less on P-521.
-				t.Logf("no leading zero came up in %d envelopes", c.count)
 			}
 		})
 	}

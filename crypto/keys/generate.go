@@ -36,13 +36,15 @@ func Generate(kind string) (private []byte, public string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		return identityFile(identity.Recipient().String(), identity.String())
+		private, public = identityFile(identity.Recipient().String(), identity.String())
+		return private, public, nil
 	case "age-pq":
 		identity, err := age.GenerateHybridIdentity()
 		if err != nil {
 			return nil, "", err
 		}
-		return identityFile(identity.Recipient().String(), identity.String())
+		private, public = identityFile(identity.Recipient().String(), identity.String())
+		return private, public, nil
 	case "rsa-2048":
 		key, err = rsa.GenerateKey(rand.Reader, 2048)
 	case "rsa-3072":
@@ -66,8 +68,8 @@ func Generate(kind string) (private []byte, public string, err error) {
 	return pemPair(key)
 }
 
-func identityFile(recipient, identity string) ([]byte, string, error) {
-	return fmt.Appendf(nil, "# public key: %s\n%s\n", recipient, identity), recipient + "\n", nil
+func identityFile(recipient, identity string) (private []byte, public string) {
+	return fmt.Appendf(nil, "# public key: %s\n%s\n", recipient, identity), recipient + "\n"
 }
 
 func pemPair(key crypto.Signer) ([]byte, string, error) {

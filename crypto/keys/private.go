@@ -61,11 +61,11 @@ func parsePrivatePEM(data, password []byte) (any, error) {
 }
 
 func parsePrivateBlock(block *pem.Block, password []byte) (any, error) {
-	switch {
-	case block.Type == "ENCRYPTED PRIVATE KEY":
+	switch block.Type {
+	case "ENCRYPTED PRIVATE KEY":
 		der, err := decryptPKCS8(block.Bytes, password)
 		return parseDecrypted(der, err, parsePKCS8)
-	case block.Type == "OPENSSH PRIVATE KEY":
+	case "OPENSSH PRIVATE KEY":
 		return nil, fmt.Errorf("%w: OpenSSH private key; convert it with ssh-keygen -p -m PKCS8", ErrUnsupported)
 	}
 	parse, known := map[string]func([]byte) (any, error){

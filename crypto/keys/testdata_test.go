@@ -62,7 +62,7 @@ func openssl(t testing.TB, input []byte, arguments ...string) []byte {
 func wantClass(t testing.TB, err, want error) {
 	t.Helper()
 	for _, class := range []error{ErrMalformed, ErrUnsupported, ErrPrivate, ErrPassword} {
-		if is := errors.Is(err, class); is != (class == want) {
+		if is := errors.Is(err, class); is != errors.Is(want, class) {
 			t.Errorf("error %v is %q: %v; want class %q", err, class, is, want)
 		}
 	}
