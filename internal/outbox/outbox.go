@@ -159,7 +159,7 @@ type Filter struct {
 
 // Outbox is the store. Its methods are safe for concurrent use, by several
 // processes too. A write returns nil only after its transaction is synced to
-// disk; concurrent writes share one sync.
+// disk; concurrent writes share one sync. Times are kept to the microsecond.
 type Outbox interface {
 	// Prior reads what is known of the event and of the secret.
 	Prior(ctx context.Context, source, eventID, secret string) (Prior, error)
@@ -170,7 +170,10 @@ type Outbox interface {
 	Commit(ctx context.Context, change Change) error
 
 	// Claim leases up to limit due deliveries, oldest due first, each until
-	// now+lease. A delivery whose lease ran out is due again.
+	// now+lease, which is their Next then. A delivery whose lease ran out is
+	// due again. A due delivery whose secret has a newer version with no copy
+	// for it (the agent is routed to no more) is not leased: it becomes Dead,
+	// with an audit row, as the older version must not be sent any more.
 	Claim(ctx context.Context, now time.Time, limit int, lease time.Duration) ([]Delivery, error)
 	// Settle records the outcome of a claim and ends its lease. A claim whose
 	// lease ran out can still be settled until the row is claimed again. If a
@@ -185,8 +188,10 @@ type Outbox interface {
 	Changed() <-chan struct{}
 
 	// Retry makes the selected deliveries that have something to deliver due
-	// at now with no attempts counted, and returns how many. Blocked ones are
-	// not touched.
+	// at the entry's time with no attempts counted, and returns how many. Not
+	// touched are blocked ones and those whose secret has a newer version with
+	// no copy for them; a running claim keeps its lease. Limit and After do
+	// not count here. If there is none, there is no audit row.
 	Retry(ctx context.Context, filter Filter, entry audit.Entry) (int, error)
 	// Get reads one delivery; ErrNotFound if there is none.
 	Get(ctx context.Context, key Key) (Delivery, error)

@@ -20,7 +20,7 @@ func (o *Outbox) Forget(ctx context.Context, before time.Time) (int, error) {
 		if err != nil || len(page) == 0 {
 			return total, err
 		}
-		removed, err := o.forget(ctx, page)
+		removed, err := o.forget(ctx, page, before)
 		total += removed
 		if err != nil {
 			return total, err
@@ -42,12 +42,12 @@ func (o *Outbox) eventsBefore(ctx context.Context, before time.Time, after int64
 	return page, err
 }
 
-func (o *Outbox) forget(ctx context.Context, page []int64) (int, error) {
+func (o *Outbox) forget(ctx context.Context, page []int64, before time.Time) (int, error) {
 	removed := 0
 	err := o.writer.do(ctx, 0, func(t *tx) error {
 		removed = 0
 		for _, id := range page {
-			n, err := t.eventForget.exec(id)
+			n, err := t.eventForget.exec(id, micros(before))
 			if err != nil {
 				return fmt.Errorf("forget events: %w", err)
 			}

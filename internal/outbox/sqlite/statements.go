@@ -24,7 +24,7 @@ func (s *writeStmts) prepare(c *conn) error {
 		&s.eventInsert: `INSERT INTO events (source, event_id, received_at, answer) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		&s.eventAnswer: `SELECT answer FROM events WHERE source = ? AND event_id = ?`,
 		&s.eventDelete: `DELETE FROM events WHERE source = ? AND event_id = ?`,
-		&s.eventForget: `DELETE FROM events WHERE id = ?`,
+		&s.eventForget: `DELETE FROM events WHERE id = ? AND received_at < ?`,
 
 		&s.secretInsert: `INSERT INTO secrets (version, occurred_at, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 		&s.secretUpdate: `UPDATE secrets SET version = ?, occurred_at = ? WHERE name = ? AND version = ?`,

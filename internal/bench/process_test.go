@@ -1,0 +1,120 @@
+//go:build unix
+
+package bench_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkEncryptProcess is one seal of a short secret as a whole process,
+// beside the age command where it is installed: wall time, and peak memory.
+func BenchmarkEncryptProcess(b *testing.B) {
+	program := build(b)
+	dir := b.TempDir()
+	recipient := keygen(b, program, "age", filepath.Join(dir, "age.key"))
+	ec, rsa := filepath.Join(dir, "ec.pub"), filepath.Join(dir, "rsa.pub")
+	keygen(b, program, "ec-p256", filepath.Join(dir, "ec.key"), "--pub", ec)
+	keygen(b, program, "rsa-2048", filepath.Join(dir, "rsa.key"), "--pub", rsa)
+	commands := []struct {
+		name string
+		args []string
+	}{
+		{"sealrelay-age", []string{program, "encrypt", "-r", recipient}},
+		{"sealrelay-js7-ec", []string{program, "encrypt", "--cert", ec}},
+		{"sealrelay-js7-rsa", []string{program, "encrypt", "--cert", rsa}},
+	}
+	if age, err := exec.LookPath("age"); err == nil {
+		commands = append(commands, struct {
+			name string
+			args []string
+		}{"age", []string{age, "-r", recipient}})
+	} else {
+		b.Log("the age command is not installed, so there is nothing to compare with")
+	}
+	for _, command := range commands {
+		b.Run(command.name, func(b *testing.B) {
+			var peak int64
+			for b.Loop() {
+				process := exec.Command(command.args[0], command.args[1:]...)
+				process.Stdin = strings.NewReader("correct-horse-battery-staple")
+				out, err := process.Output()
+				if err != nil || len(out) == 0 {
+					b.Fatalf("%v: %d bytes", err, len(out))
+				}
+				if usage, ok := process.ProcessState.SysUsage().(*syscall.Rusage); ok {
+					peak = max(peak, usage.Maxrss)
+				}
+			}
+			b.ReportMetric(float64(peak)/1024, "peak-MiB")
+		})
+	}
+}
+
+// build builds the program.
+func build(b *testing.B) string {
+	program := filepath.Join(b.TempDir(), "sealrelay")
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/sealrelay").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+func keygen(b *testing.B, program, kind, file string, more ...string) (public string) {
+	out, err := exec.Command(program, append([]string{"keys", "generate", kind, "--out", file}, more...)...).Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// serve starts the program with the demo's configuration, changed for load,
+// and returns the folder, the process and its addresses.
+func serve(b *testing.B, program string) (folder string, process *os.Process, ready addresses) {
+	folder = filepath.Join(b.TempDir(), "kept")
+	if out, err := exec.Command(program, "demo", "--keep", folder).CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	name := filepath.Join(folder, "sealrelay.yaml")
+	configuration, err := os.ReadFile(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, change := range [][2]string{
+		{"listen: 127.0.0.1:8443", "listen: 127.0.0.1:0"},
+		{"issuer:", "admin: {listen: \"127.0.0.1:0\"}\nissuer:"},
+		{"    adapter:", "    rate_per_second: 1000000\n    rate_burst: 1000000\n    adapter:"},
+	} {
+		if !bytes.Contains(configuration, []byte(change[0])) {
+			b.Fatalf("the demo's configuration lacks %q", change[0])
+		}
+		configuration = bytes.Replace(configuration, []byte(change[0]), []byte(change[1]), 1)
+	}
+	if err := os.WriteFile(name, configuration, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	command := exec.Command(program, "serve", "--config", name)
+	stderr, err := command.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		if err := command.Wait(); err != nil {
+			b.Error(err)
+		}
+	})
+	return folder, command.Process, waitReady(b, stderr)
+}
+
+// patience bounds the wait for a service to be ready or to have delivered.
+const patience = 10 * time.Minute
