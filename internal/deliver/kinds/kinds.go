@@ -20,9 +20,9 @@ var All = map[string]func(deliver.Settings) (deliver.Destination, error){
 // New makes a destination of that kind. The error of an unknown kind names
 // those there are.
 func New(kind string, settings deliver.Settings) (deliver.Destination, error) {
-	make, ok := All[kind]
+	construct, ok := All[kind]
 	if !ok {
 		return nil, fmt.Errorf("unknown kind of destination %q; there are %s", kind, strings.Join(slices.Sorted(maps.Keys(All)), ", "))
 	}
-	return make(settings)
+	return construct(settings)
 }
