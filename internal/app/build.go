@@ -37,7 +37,7 @@ type Built struct {
 // and makes the rules and destinations of it. Its error joins everything that
 // is wrong. A key that fails the policy is no error: see agentkeys.NewKey.
 func Build(cfg *config.Config) (*Built, error) {
-	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}}
+	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}, places: map[string]place{}}
 	sources := b.sources()
 	registry := b.registry()
 	if err := errors.Join(b.errs...); err != nil {
@@ -54,7 +54,9 @@ func Build(cfg *config.Config) (*Built, error) {
 type builder struct {
 	cfg          *config.Config
 	destinations map[place]deliver.Destination
-	errs         []error
+	// places are those that a destination has for itself.
+	places map[string]place
+	errs   []error
 }
 
 func (b *builder) add(where string, err error) {
@@ -171,6 +173,12 @@ func (b *builder) destination(where string, at place, from config.Destination) {
 	}
 	kind, settings, _ := from.Place()
 	made, err := kinds.New(kind, deliver.Settings{Decode: settings.Decode, Path: b.cfg.Path})
+	if placed, ok := made.(deliver.Placed); ok && err == nil {
+		if other, taken := b.places[placed.Place()]; taken {
+			err = fmt.Errorf("%s is that of agent %s: destination %s already; give each a place of its own", placed.Place(), other.agent, other.destination)
+		}
+		b.places[placed.Place()] = at
+	}
 	b.add(where+": destination "+at.destination, err)
 	b.destinations[at] = made
 }

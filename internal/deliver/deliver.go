@@ -29,6 +29,13 @@ type Destination interface {
 	Deliver(ctx context.Context, d outbox.Delivery) error
 }
 
+// Placed is what a destination adds if no other may go to the same place,
+// because each would replace what the other brought there.
+type Placed interface {
+	// Place names the place; it is equal for two destinations at one place.
+	Place() string
+}
+
 // Settings is how a destination's constructor gets its part of the
 // configuration.
 type Settings struct {

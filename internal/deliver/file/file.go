@@ -71,6 +71,9 @@ func New(settings deliver.Settings) (deliver.Destination, error) {
 	}, nil
 }
 
+// Place implements deliver.Placed: it is the folder.
+func (d *Destination) Place() string { return "folder " + d.dir }
+
 // Deliver implements deliver.Destination. What is in the way of the files, a
 // folder or a symbolic link, is a final error; a full disk or a missing
 // permission is not.
