@@ -101,8 +101,8 @@ type Selection struct {
 	Labels map[string]string
 }
 
-// Select returns the targets of all selections together, sorted by agent and
-// destination, each once. Where an agent is reached both by itself and through
+// Select returns the targets of all selections together, each once, sorted by
+// agent, an agent's in the order of its destinations. Where an agent is reached both by itself and through
 // a group with a key, its own key is used; where it has none, the key of the
 // first such group in the order of selections.
 func (r *Registry) Select(selections ...Selection) []Target {

@@ -1,6 +1,7 @@
 package agentkeys
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"crypto/subtle"
 	"crypto/x509"
@@ -63,8 +64,11 @@ func NewKey(data []byte, require Requirements) (*Key, error) {
 		return nil, err
 	}
 	if err != nil {
+		// The format is still told: a delivery that is blocked, or that deletes,
+		// has one.
 		key.refused = fmt.Errorf("%w: %w", ErrPolicy, err)
-		return key, nil
+		key.Format, err = formats.ByName(cmp.Or(require.Format, public.DefaultFormat()))
+		return key, err
 	}
 	key.notBefore, key.notAfter = public.NotBefore, public.NotAfter
 	key.refused = errors.Join(key.checkUsage(), key.checkPin(require.Pin), key.checkChain(require.Roots))

@@ -162,7 +162,7 @@ func (a *App) Start() error {
 	a.stopBackground = cancel
 	a.background.Go(func() { a.dispatcher.Run(ctx) })
 	a.background.Go(func() { a.forget(ctx) })
-	a.background.Go(func() { a.watch(ctx) })
+	a.background.Go(func() { a.watch(ctx, a.store.Failed()) })
 	a.serve(a.hooks, a.hooksListener)
 	if a.admin != nil {
 		a.serve(a.admin, a.adminListener)
@@ -258,7 +258,8 @@ func (a *App) Reload(cfg *config.Config) error {
 
 // Stop takes no more hooks, finishes those accepted and the deliveries in
 // flight, each for the configured shutdown time at most, and closes the
-// outbox. What is not delivered by then is delivered after the next start.
+// outbox. What is not delivered by then is delivered after the next start. A
+// second call does no harm.
 func (a *App) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Server.ShutdownTimeout)
 	defer cancel()
@@ -286,9 +287,9 @@ func (a *App) ready(ctx context.Context) map[string]error {
 }
 
 // watch ends the service when the outbox cannot trust its disk any more.
-func (a *App) watch(ctx context.Context) {
+func (a *App) watch(ctx context.Context, storeFailed <-chan struct{}) {
 	select {
-	case <-a.store.Failed():
+	case <-storeFailed:
 		a.failed <- fmt.Errorf("outbox failed and must be opened anew: %w", outbox.ErrUnavailable)
 	case <-ctx.Done():
 	}

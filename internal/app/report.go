@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -83,5 +84,6 @@ func needRestart(old, new *config.Config) []string {
 			out = append(out, name)
 		}
 	}
+	slices.Sort(out)
 	return out
 }

@@ -72,7 +72,7 @@ func newDriver(b *testing.B, store intake.Store) *bench.Driver {
 	server := newServer(b, secret, newIntake(b, store, secret, "rsa-2048", 1))
 	driver := bench.NewDriver(bench.Load{
 		URL: server.URL + "/v1/hooks/bench", Secret: secret, Connections: connections,
-		Names: 10000, NamePrefix: "prod/",
+		Names: round, NamePrefix: "prod/",
 		TLS: &tls.Config{RootCAs: pool(server.Certificate()), MinVersion: tls.VersionTLS12},
 	})
 	b.Cleanup(driver.Close)

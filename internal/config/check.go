@@ -6,17 +6,11 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
-	"github.com/rs/zerolog"
 )
-
-// nameRule is what sources, agents, groups, keys and destinations are called:
-// the names stand in URLs, file names and logs.
-var nameRule = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
 
 // checker collects what is wrong.
 type checker struct{ errs []error }
@@ -52,22 +46,22 @@ func (c *Config) checkService(ch *checker) {
 	if (c.Server.CertFile == "") != (c.Server.KeyFile == "") {
 		ch.add("server: cert_file and key_file go together")
 	}
-	for _, network := range c.Server.TrustedProxies {
+	for i, network := range c.Server.TrustedProxies {
 		if _, err := netip.ParsePrefix(network); err != nil {
-			ch.add("server: trusted_proxies: %q is not a network such as 10.0.0.0/8", network)
+			ch.add("server: trusted_proxies: entry %d is not a network such as 10.0.0.0/8", i+1)
 		}
 	}
 	if c.Server.MaxInFlight < 1 {
 		ch.add("server: max_in_flight must be at least 1")
 	}
 	if _, _, err := net.SplitHostPort(c.Server.Listen); err != nil {
-		ch.add("server: listen: %q is not host:port", c.Server.Listen)
+		ch.add("server: listen is not host:port")
 	}
 	if c.Admin.Listen != "off" && !Loopback(c.Admin.Listen) {
-		ch.add("admin: listen: %q is not a loopback address such as 127.0.0.1:9443, nor \"off\"", c.Admin.Listen)
+		ch.add("admin: listen is neither a loopback address such as 127.0.0.1:9443 nor \"off\"")
 	}
-	if _, err := zerolog.ParseLevel(c.Log.Level); err != nil || !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
-		ch.add("log: level: %q is none of debug, info, warn, error", c.Log.Level)
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		ch.add("log: level is none of debug, info, warn, error")
 	}
 	c.checkTimes(ch)
 	if len(c.Sources) == 0 {
@@ -85,15 +79,18 @@ func (c *Config) checkTimes(ch *checker) {
 	if c.Delivery.Workers < 1 || c.Delivery.Workers > 1024 {
 		ch.add("delivery: workers must be 1 to 1024")
 	}
-	for name, value := range map[string]time.Duration{
-		"server: shutdown_timeout": c.Server.ShutdownTimeout,
-		"delivery: timeout":        c.Delivery.Timeout,
-		"delivery: retry_first":    c.Delivery.RetryFirst,
-		"delivery: retry_max":      c.Delivery.RetryMax,
-		"delivery: give_up_after":  c.Delivery.GiveUpAfter,
+	for _, limit := range []struct {
+		name         string
+		value, least time.Duration
+	}{
+		{"server: shutdown_timeout", c.Server.ShutdownTimeout, time.Second},
+		{"delivery: timeout", c.Delivery.Timeout, time.Second},
+		{"delivery: retry_first", c.Delivery.RetryFirst, time.Millisecond},
+		{"delivery: retry_max", c.Delivery.RetryMax, time.Millisecond},
+		{"delivery: give_up_after", c.Delivery.GiveUpAfter, time.Millisecond},
 	} {
-		if value < 0 {
-			ch.add("%s must not be negative", name)
+		if limit.value < limit.least {
+			ch.add("%s must be at least %s", limit.name, limit.least)
 		}
 	}
 	if c.Delivery.RetryFirst > c.Delivery.RetryMax {
@@ -114,26 +111,28 @@ func Loopback(address string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-func (ch *checker) name(what, name string) {
-	if !nameRule.MatchString(name) {
-		ch.add("%s %q: a name has 1 to 64 letters, digits, dots, dashes and underscores", what, name)
+// name checks a name and returns the words by which errors call what has it.
+func (ch *checker) name(what, name string) string {
+	if nameRule.MatchString(name) {
+		return what + " " + name
 	}
+	ch.add("%s: one has a bad name; a name has 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", what)
+	return what + " with a bad name"
 }
 
 func (ch *checker) globs(where string, globs []string) {
 	if len(globs) == 0 {
 		ch.add("%s is missing; it takes globs of secret names such as \"prod/**\"", where)
 	}
-	for _, glob := range globs {
+	for i, glob := range globs {
 		if !doublestar.ValidatePattern(glob) {
-			ch.add("%s: %q is not a glob", where, glob)
+			ch.add("%s: entry %d is not a glob", where, i+1)
 		}
 	}
 }
 
 func (s Source) check(ch *checker, name string) {
-	where := "source " + name
-	ch.name("source", name)
+	where := ch.name("source", name)
 	if _, _, err := s.Scheme(); err != nil {
 		ch.add("%s: %w", where, err)
 	}
@@ -144,7 +143,7 @@ func (s Source) check(ch *checker, name string) {
 	if _, err := Networks(s.AllowFrom); err != nil {
 		ch.add("%s: allow_from: %w", where, err)
 	}
-	if s.RatePerSecond < 0 || s.RateBurst < 1 {
+	if !(s.RatePerSecond > 0) || s.RateBurst < 1 { // NaN as well
 		ch.add("%s: rate_per_second must be positive and rate_burst at least 1", where)
 	}
 	if s.MaxBodyBytes < 1 || s.MaxBodyBytes > 16<<20 {
@@ -161,40 +160,40 @@ func (s Source) check(ch *checker, name string) {
 // Networks reads networks and single addresses.
 func Networks(texts []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
-	for _, text := range texts {
+	for i, text := range texts {
 		if prefix, err := netip.ParsePrefix(text); err == nil {
 			out = append(out, prefix)
 		} else if address, err := netip.ParseAddr(text); err == nil {
 			out = append(out, netip.PrefixFrom(address, address.BitLen()))
 		} else {
-			return nil, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
+			return nil, fmt.Errorf("entry %d is neither an address nor a network such as 10.0.0.0/8", i+1)
 		}
 	}
 	return out, nil
 }
 
 func (a Agent) check(ch *checker, name string) {
-	where := "agent " + name
-	ch.name("agent", name)
+	where := ch.name("agent", name)
 	for _, key := range slices.Sorted(maps.Keys(a.Keys)) {
-		ch.name(where+": key", key)
-		a.Keys[key].check(ch, where+": key "+key)
+		a.Keys[key].check(ch, ch.name(where+": key", key))
 	}
 	if len(a.Destinations) == 0 {
 		ch.add("%s: destinations is empty", where)
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Destinations)) {
-		destination := a.Destinations[name]
-		ch.name(where+": destination", name)
-		if _, _, err := destination.Place(); err != nil {
-			ch.add("%s: destination %s: %w", where, name, err)
-		}
-		if _, ok := a.Keys[destination.Key]; !ok && destination.Key != "" {
-			ch.add("%s: destination %s: the agent has no key named %q", where, name, destination.Key)
-		}
-		if destination.Key == "" && len(a.Keys) > 1 {
-			ch.add("%s: destination %s: the agent has %d keys; name one with `key:`", where, name, len(a.Keys))
-		}
+		a.Destinations[name].check(ch, ch.name(where+": destination", name), a.Keys)
+	}
+}
+
+func (d Destination) check(ch *checker, where string, keys map[string]Key) {
+	if _, _, err := d.Place(); err != nil {
+		ch.add("%s: %w", where, err)
+	}
+	if _, ok := keys[d.Key]; !ok && d.Key != "" {
+		ch.add("%s: the agent has no key %s", where, shown(d.Key, nameRule))
+	}
+	if d.Key == "" && len(keys) > 1 {
+		ch.add("%s: the agent has %d keys; name one with `key:`", where, len(keys))
 	}
 }
 
@@ -205,18 +204,17 @@ func (k Key) check(ch *checker, where string) {
 }
 
 func (c *Config) checkGroup(ch *checker, name string) {
-	group := c.Groups[name]
-	ch.name("group", name)
+	group, where := c.Groups[name], ch.name("group", name)
 	if len(group.Agents) == 0 {
-		ch.add("group %s: agents is empty", name)
+		ch.add("%s: agents is empty", where)
 	}
 	for _, agent := range group.Agents {
 		if _, ok := c.Agents[agent]; !ok {
-			ch.add("group %s: there is no agent %q", name, agent)
+			ch.add("%s: there is no agent %s", where, shown(agent, nameRule))
 		}
 	}
 	if group.Key != nil {
-		group.Key.check(ch, "group "+name+": key")
+		group.Key.check(ch, where+": key")
 	}
 }
 
@@ -228,14 +226,14 @@ func (c *Config) checkRoute(ch *checker, i int) {
 	}
 	for _, agent := range route.Agents {
 		if a, ok := c.Agents[agent]; !ok {
-			ch.add("%s: there is no agent %q", where, agent)
+			ch.add("%s: there is no agent %s", where, shown(agent, nameRule))
 		} else if len(a.Keys) == 0 {
-			ch.add("%s: agent %q has no key of its own; route to a group with a key instead", where, agent)
+			ch.add("%s: agent %s has no key of its own; route to a group with a key instead", where, shown(agent, nameRule))
 		}
 	}
 	for _, group := range route.Groups {
 		if _, ok := c.Groups[group]; !ok {
-			ch.add("%s: there is no group %q", where, group)
+			ch.add("%s: there is no group %s", where, shown(group, nameRule))
 		}
 	}
 }

@@ -18,8 +18,8 @@ type Config struct {
 	// Issuer names this service in the statements it signs. Default: sealrelay
 	Issuer string `yaml:"issuer"`
 	// SigningKeyFile is the service's Ed25519 private key (PKCS#8 PEM, from
-	// `sealrelay keys generate ed25519`), which signs statements. Agents pin
-	// its public half. Required.
+	// `sealrelay keys generate ed25519`), which signs statements. An agent
+	// pins its public half. Required.
 	SigningKeyFile string `yaml:"signing_key_file"`
 	// Server is the listener that password managers call.
 	Server Server `yaml:"server"`
@@ -58,9 +58,10 @@ type Server struct {
 	// when a source's allowed addresses are checked. Default: none
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// MaxInFlight is how many requests are worked on at once; one more gets
-	// 503. It bounds memory, together with the body limits. Default: 256
+	// 503. The bodies of four times as many may be arriving. Together with the
+	// body limits it bounds memory. Default: 256
 	MaxInFlight int `yaml:"max_in_flight"`
-	// ShutdownTimeout bounds the graceful stop. Default: 30s
+	// ShutdownTimeout bounds the graceful stop. At least 1s. Default: 30s
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 }
 
@@ -88,7 +89,7 @@ type Outbox struct {
 type Delivery struct {
 	// Workers is how many are tried at once. Default: 8
 	Workers int `yaml:"workers"`
-	// Timeout bounds one attempt. Default: 30s
+	// Timeout bounds one attempt. At least 1s. Default: 30s
 	Timeout time.Duration `yaml:"timeout"`
 	// RetryFirst is the pause after the first failure; it triples with each
 	// further one, give or take a fifth. Default: 5s

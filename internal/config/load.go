@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -48,35 +46,6 @@ func Parse(data []byte, dir string) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
-}
-
-// quoted finds what the YAML library repeats of a document: it could be a
-// secret that stands in the wrong place, so no error shows it.
-var quoted = regexp.MustCompile("(?s)`.*`")
-
-// goType finds the Go types in the YAML library's words, which mean nothing to
-// whoever writes a configuration.
-var goType = regexp.MustCompile(`not found in type (struct \{.*\}|[\w.]+)`)
-
-// problems makes one error of each that the YAML library found.
-func problems(err error) []error {
-	var several *yaml.LoadErrors
-	if !errors.As(err, &several) {
-		return []error{problem(err)}
-	}
-	var out []error
-	for _, one := range several.Errors {
-		out = append(out, problem(one))
-	}
-	return out
-}
-
-func problem(err error) error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	text = quoted.ReplaceAllString(text, "value")
-	text = goType.ReplaceAllString(text, "is not a setting here")
-	text = strings.Replace(text, "field ", "key ", 1)
-	return errors.New(text)
 }
 
 func (c *Config) setDefaults() {

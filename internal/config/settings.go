@@ -3,8 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -35,11 +33,15 @@ func (s Settings) Decode(into any) error {
 
 // one returns the only entry of a map that must have exactly one.
 func one(what string, entries map[string]Settings) (string, Settings, error) {
-	names := slices.Sorted(maps.Keys(entries))
-	if len(names) != 1 {
-		return "", Settings{}, fmt.Errorf("%s needs exactly one entry, it has %d: %q", what, len(names), names)
+	if len(entries) != 1 {
+		return "", Settings{}, fmt.Errorf("%s needs exactly one entry, it has %d", what, len(entries))
 	}
-	return names[0], entries[names[0]], nil
+	for name, settings := range entries {
+		if settingRule.MatchString(name) {
+			return name, settings, nil
+		}
+	}
+	return "", Settings{}, fmt.Errorf("%s has an entry whose key is no name of a kind", what)
 }
 
 // Scheme is the name and settings of the source's verifier.
@@ -50,5 +52,5 @@ func (s Source) Product() (string, Settings, error) { return one("adapter", s.Ad
 
 // Place is the kind and settings of the destination.
 func (d Destination) Place() (string, Settings, error) {
-	return one("a destination, beside key,", d.Kind)
+	return one("the kind", d.Kind)
 }

@@ -74,12 +74,21 @@ func folder(keep string) (dir string, cleanup func() error, err error) {
 	}
 	entries, err := os.ReadDir(dir)
 	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return dir, func() error { return os.RemoveAll(dir) }, os.MkdirAll(dir, 0o700)
 	case err == nil && len(entries) > 0:
-		return "", nil, fmt.Errorf("%s is not empty; give a new folder to --keep", keep)
-	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return "", nil, err
+		err = fmt.Errorf("%s is not empty; give a new folder to --keep", keep)
 	}
-	return dir, func() error { return os.RemoveAll(dir) }, os.MkdirAll(dir, 0o700)
+	return dir, func() error { return clearFolder(dir) }, err
+}
+
+// clearFolder removes what is in a folder that was there before.
+func clearFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
+	}
+	return err
 }
 
 // demo is one run.

@@ -86,6 +86,9 @@ func (c *Certificate) load(now time.Time) error {
 	if now.After(pair.Leaf.NotAfter) {
 		return fmt.Errorf("server certificate: %s expired at %s", c.certFile, pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
+	if now.Before(pair.Leaf.NotBefore) {
+		return fmt.Errorf("server certificate: %s is not valid before %s", c.certFile, pair.Leaf.NotBefore.UTC().Format(time.RFC3339))
+	}
 	c.current = &pair
 	c.log.Info().Str("subject", pair.Leaf.Subject.String()).Time("not_after", pair.Leaf.NotAfter).Msg("server certificate loaded")
 	return nil

@@ -18,8 +18,27 @@ import (
 // hooksAPI is POST /v1/hooks/{source}.
 type hooksAPI struct {
 	Options
-	// slots has room for the requests that are worked on.
-	slots chan struct{}
+	// reading has room for the requests whose bodies arrive, working for those
+	// that are worked on: senders that are slow, or pretend to be, do not keep
+	// the others out.
+	reading, working slots
+}
+
+// readersPerWorker is how many bodies may be arriving for each request that
+// may be worked on.
+const readersPerWorker = 4
+
+// slots bounds how many requests are at one stage.
+type slots chan struct{}
+
+// take takes a slot and returns how to give it back, or errBusy.
+func (s slots) take() (release func(), err error) {
+	select {
+	case s <- struct{}{}:
+		return func() { <-s }, nil
+	default:
+		return nil, errBusy
+	}
 }
 
 // receive answers 202 or 200 only after what the answer says is durable.
@@ -47,12 +66,6 @@ func (a *hooksAPI) receive(c echo.Context) error {
 }
 
 func (a *hooksAPI) accept(c echo.Context, source *intake.Source, received time.Time) (wire.Answer, error) {
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-	default:
-		return wire.Answer{}, errBusy
-	}
 	r := c.Request()
 	remote, err := netip.ParseAddr(c.RealIP())
 	if err != nil {
@@ -61,11 +74,16 @@ func (a *hooksAPI) accept(c echo.Context, source *intake.Source, received time.T
 	if err := source.Admit(remote, clientChain(r), received); err != nil {
 		return wire.Answer{}, err
 	}
-	body, err := readBody(c, source.MaxBody)
+	body, err := a.readBody(c, source.MaxBody)
 	if err != nil {
 		return wire.Answer{}, err
 	}
 	defer body.Wipe()
+	done, err := a.working.take()
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	defer done()
 	var answer wire.Answer
 	err = body.Expose(func(plaintext []byte) error {
 		answer, err = a.Intake.Accept(r.Context(), source, &hooks.Request{
@@ -78,7 +96,12 @@ func (a *hooksAPI) accept(c echo.Context, source *intake.Source, received time.T
 }
 
 // readBody reads a bounded body into memory that gets wiped.
-func readBody(c echo.Context, limit int64) (*secretbytes.Value, error) {
+func (a *hooksAPI) readBody(c echo.Context, limit int64) (*secretbytes.Value, error) {
+	done, err := a.reading.take()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	r := c.Request()
 	if r.ContentLength > limit {
 		return nil, fmt.Errorf("%w: at most %d bytes are taken", errTooLarge, limit)

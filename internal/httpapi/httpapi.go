@@ -5,10 +5,11 @@ package httpapi
 import (
 	"crypto/x509"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -29,7 +30,8 @@ type Options struct {
 	Intake *intake.Intake
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	// MaxInFlight is how many hooks are worked on at once.
+	// MaxInFlight is how many hooks are worked on at once. The bodies of four
+	// times as many may be arriving.
 	MaxInFlight int
 	Observer    Observer
 	Log         zerolog.Logger
@@ -39,7 +41,7 @@ type Options struct {
 func New(o Options) http.Handler {
 	e := newEcho(o.Log)
 	e.IPExtractor = ipExtractor(o.TrustedProxies)
-	api := &hooksAPI{Options: o, slots: make(chan struct{}, o.MaxInFlight)}
+	api := &hooksAPI{Options: o, reading: make(slots, readersPerWorker*o.MaxInFlight), working: make(slots, o.MaxInFlight)}
 	e.POST("/v1/hooks/:source", api.receive)
 	return e
 }
@@ -76,19 +78,42 @@ func noStore(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // ipExtractor finds the sender's address: the rightmost in X-Forwarded-For
-// that is not a trusted proxy's, if the connection comes from one.
+// that is not a trusted proxy's, if the connection comes from one. It finds
+// none, which is refused wherever it matters, when what a trusted proxy says
+// cannot be read: Echo's own extractor would then take the proxy for the
+// sender, and let in everybody behind it.
 func ipExtractor(trusted []netip.Prefix) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
+	return func(r *http.Request) string {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil {
+			return ""
+		}
+		address := peer.Addr().Unmap()
+		headers := r.Header.Values(echo.HeaderXForwardedFor)
+		if len(headers) == 0 {
+			return address.String()
+		}
+		hops := strings.Split(strings.Join(headers, ","), ",")
+		for i := len(hops) - 1; i >= 0 && isTrusted(trusted, address); i-- {
+			if address, err = parseHop(strings.TrimSpace(hops[i])); err != nil {
+				return ""
+			}
+		}
+		return address.String()
 	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, prefix := range trusted {
-		options = append(options, echo.TrustIPRange(&net.IPNet{
-			IP:   prefix.Masked().Addr().AsSlice(),
-			Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
-		}))
+}
+
+func isTrusted(trusted []netip.Prefix, address netip.Addr) bool {
+	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(address.WithZone("")) })
+}
+
+// parseHop reads an address of X-Forwarded-For. Some proxies add the port.
+func parseHop(hop string) (netip.Addr, error) {
+	if peer, err := netip.ParseAddrPort(hop); err == nil {
+		return peer.Addr().Unmap(), nil
 	}
-	return echo.ExtractIPFromXFFHeader(options...)
+	address, err := netip.ParseAddr(strings.Trim(hop, "[]"))
+	return address.Unmap(), err
 }
 
 func clientChain(r *http.Request) []*x509.Certificate {

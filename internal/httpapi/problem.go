@@ -124,7 +124,7 @@ func asProblem(err error) *problem {
 	case http.StatusNotFound:
 		k.slug, k.title = "not-found", "there is nothing at this address; hooks go to /v1/hooks/SOURCE"
 	case http.StatusMethodNotAllowed:
-		k.slug, k.title = "method", "this address takes POST only"
+		k.slug, k.title = "method", "this address takes another method; the header Allow names it"
 	}
 	return &problem{kind: k, detail: k.title, reason: err}
 }

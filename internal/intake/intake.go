@@ -39,6 +39,7 @@ type Intake struct {
 	repeat repeatKey
 	log    zerolog.Logger
 	locks  nameLocks
+	latest latest
 	rules  atomic.Pointer[Rules]
 }
 
@@ -113,8 +114,10 @@ func (in *Intake) decide(ev *event, request *hooks.Request, verified hooks.Verif
 	if err := hooks.CheckName(ev.Secret); err != nil {
 		return err
 	}
+	// Like CheckName's, this error leaves the name out: what is not even allowed
+	// may be a value that a sender put into the wrong member.
 	if !matchAny(ev.source.MayWrite, ev.Secret) {
-		return fmt.Errorf("%w: source %s may not write %q; add it to the source's may_write", ErrForbidden, ev.source.Name, ev.Secret)
+		return fmt.Errorf("%w: source %s may not write a secret of that name; correct the name, or add a glob to the source's may_write", ErrForbidden, ev.source.Name)
 	}
 	ev.targets = ev.source.rules.route(ev.source, ev.Secret)
 	if len(ev.targets) == 0 {
@@ -193,8 +196,10 @@ func (in *Intake) commit(ctx context.Context, ev *event, version int64, sealed [
 	case errors.As(err, &known):
 		return duplicate(known.Answer)
 	case err != nil:
+		in.latest.forget(ev.Secret)
 		return wire.Answer{}, err
 	}
+	in.latest.set(ev.Secret, version, ev.OccurredAt)
 	in.log.Info().Str("source", ev.source.Name).Str("event_id", ev.ID).Str("secret", ev.Secret).
 		Int64("version", version).Str("operation", string(ev.Operation)).Int("agents", len(answer.Agents)).
 		Int("blocked", len(blockedOnly(answer.Agents))).Msg("event accepted")

@@ -43,7 +43,10 @@ func (k repeatKey) digest(source string, body []byte) string {
 	return repeatPrefix + hex.EncodeToString(mac.Sum(nil))
 }
 
-// prior reads what is known of the event and its secret.
+// prior says what is known of the event and its secret. What this process
+// remembers is enough to seal the next version, since the commit finds out
+// whether the event is a repeat; an event that would be refused for what is
+// remembered is looked up, because a repeat is given the stored answer first.
 //
 // Where the sender gave no ID, the event's is made of the body's digest and
 // the version that it makes. So the same body is a repeat only while nothing
@@ -52,6 +55,9 @@ func (k repeatKey) digest(source string, body []byte) string {
 // reached every agent, since pushing again is how a blocked agent is mended.
 func (in *Intake) prior(ctx context.Context, ev *event) (outbox.Prior, error) {
 	if ev.repeat == "" {
+		if known, ok := in.latest.of(ev.Secret); ok && !ev.source.Strict && !stale(ev.OccurredAt, known.OccurredAt) {
+			return known, nil
+		}
 		return in.store.Prior(ctx, ev.source.Name, ev.ID, ev.Secret)
 	}
 	prior, err := in.store.Prior(ctx, ev.source.Name, "", ev.Secret)

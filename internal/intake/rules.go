@@ -94,7 +94,8 @@ type Source struct {
 // Admit says whether a request may come from there at all, before its body is
 // read. The error wraps ErrForbidden or hooks.ErrUnauthenticated.
 func (s *Source) Admit(remote netip.Addr, chain []*x509.Certificate, now time.Time) error {
-	from := func(network netip.Prefix) bool { return network.Contains(remote.Unmap()) }
+	address := remote.Unmap().WithZone("") // no Prefix contains an address with a zone
+	from := func(network netip.Prefix) bool { return network.Contains(address) }
 	if len(s.AllowFrom) > 0 && !slices.ContainsFunc(s.AllowFrom, from) {
 		return fmt.Errorf("%w: address %s is not in the source's allow_from", ErrForbidden, remote)
 	}

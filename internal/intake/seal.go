@@ -89,7 +89,9 @@ func (e *envelope) seal(ev *event, key *agentkeys.Key, plaintext []byte) {
 	}
 }
 
-// parallel calls work for 0 to n-1 on as many goroutines as there are cores.
+// parallel calls work for 0 to n-1 on as many goroutines as there are cores. If
+// one panics, parallel does, after the others: in its own goroutine the panic
+// would end the process instead of the request.
 func parallel(n int, work func(i int)) {
 	workers := min(n, runtime.GOMAXPROCS(0))
 	if workers < 2 {
@@ -100,14 +102,23 @@ func parallel(n int, work func(i int)) {
 	}
 	var next atomic.Int64
 	var running sync.WaitGroup
+	var panicked atomic.Pointer[any]
 	for range workers {
 		running.Go(func() {
+			defer func() {
+				if cause := recover(); cause != nil {
+					panicked.Store(&cause)
+				}
+			}()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				work(i)
 			}
 		})
 	}
 	running.Wait()
+	if cause := panicked.Load(); cause != nil {
+		panic(*cause)
+	}
 }
 
 // outcomes tells what each agent gets: one entry per agent and run of

@@ -131,6 +131,7 @@ func (v *Value) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 func (v *Value) UnmarshalText(text []byte) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	clear(v.bytes)
 	v.bytes, v.wiped = append([]byte(nil), text...), false
 	return nil
 }

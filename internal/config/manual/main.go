@@ -1,0 +1,197 @@
+// Command manual writes the manual of the configuration out of the comments of
+// the structs that the configuration is decoded into.
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+)
+
+//go:embed example.yaml
+var example string
+
+// section is one part of the manual: the settings of types in a folder.
+type section struct {
+	title, dir string
+	types      []string
+}
+
+// sections are in the manual's order. Folders are relative to package config.
+var sections = []section{
+	{"The file", ".", []string{"Config"}},
+	{"Server", ".", []string{"Server"}},
+	{"Admin", ".", []string{"Admin"}},
+	{"Log", ".", []string{"Log"}},
+	{"Outbox", ".", []string{"Outbox"}},
+	{"Delivery", ".", []string{"Delivery"}},
+	{"Source", ".", []string{"Source"}},
+	{"Client certificate", ".", []string{"ClientCertificate"}},
+	{"Scheme standard-webhooks", "../../hooks/verify", []string{"StandardWebhooks", "standardWebhooksFile"}},
+	{"Scheme bearer", "../../hooks/verify", []string{"Bearer", "bearerFile"}},
+	{"Adapter json", "../../hooks/adapters", []string{"JSON"}},
+	{"Adapter push", "../../hooks/adapters", []string{"Push"}},
+	{"Agent", ".", []string{"Agent"}},
+	{"Key", ".", []string{"Key"}},
+	{"Destination", ".", []string{"Destination"}},
+	{"Destination of kind file", "../deliver/file", []string{"Config"}},
+	{"Group", ".", []string{"Group"}},
+	{"Route", ".", []string{"Route"}},
+}
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: manual FILE")
+		os.Exit(2)
+	}
+	text, err := manual(".")
+	if err == nil {
+		err = os.WriteFile(os.Args[1], []byte(text), 0o644)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "manual:", err)
+		os.Exit(1)
+	}
+}
+
+// manual is the whole text; base is the folder of package config.
+func manual(base string) (string, error) {
+	var b strings.Builder
+	b.WriteString("# Configuration\n\n<!-- Made from the comments in internal/config by `go generate ./...`; edit those. -->\n\n" +
+		"sealrelay reads one YAML file. An unknown key is an error, a path is relative to the file's folder, a duration is written like `90s` or `1h30m`. " +
+		"`sealrelay config check` says everything that is wrong with it; SIGHUP reads it again, and a bad one changes nothing.\n\n" +
+		"A whole one:\n\n```yaml\n" + example + "```\n")
+	for _, s := range sections {
+		if err := s.write(&b, base); err != nil {
+			return "", err
+		}
+	}
+	return b.String(), nil
+}
+
+func (s section) write(b *strings.Builder, base string) error {
+	fmt.Fprintf(b, "\n## %s\n", s.title)
+	var fields []*ast.Field
+	for i, name := range s.types {
+		declared, doc, err := find(filepath.Join(base, s.dir), name)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			fmt.Fprintf(b, "\nThis%s\n", strings.TrimRight(strings.TrimPrefix(doc, name), "\n"))
+		}
+		fields = append(fields, declared.Fields.List...)
+	}
+	keys := map[string]string{}
+	for _, field := range fields {
+		if key := keyOf(field); key != "" {
+			keys[field.Names[0].Name] = key
+		}
+	}
+	if len(keys) > 0 {
+		b.WriteString("\n| setting | type | meaning |\n|---|---|---|\n")
+	}
+	for _, field := range fields {
+		if key := keyOf(field); key != "" {
+			fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, typeOf(field.Type), meaning(field, keys))
+		}
+	}
+	return nil
+}
+
+// find returns the struct of that name and its comment.
+func find(dir, name string) (*ast.StructType, string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, "", err
+	}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, decl := range parsed.Decls {
+			group, ok := decl.(*ast.GenDecl)
+			if !ok || group.Tok != token.TYPE {
+				continue
+			}
+			spec := group.Specs[0].(*ast.TypeSpec)
+			if declared, ok := spec.Type.(*ast.StructType); ok && spec.Name.Name == name {
+				return declared, group.Doc.Text(), nil
+			}
+		}
+	}
+	return nil, "", fmt.Errorf("%s has no struct %s", dir, name)
+}
+
+// keyOf is the field's key in the file, empty if it has none: what is embedded
+// is a section's other type. The one inline map stands for the kind's name.
+func keyOf(field *ast.Field) string {
+	if field.Tag == nil || len(field.Names) == 0 {
+		return ""
+	}
+	key := reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml")
+	if key == ",inline" {
+		return "KIND"
+	}
+	return key
+}
+
+// word finds what may be the name of a field in Go.
+var word = regexp.MustCompile(`\b[A-Z]\w+`)
+
+// meaning is the field's comment on one line, with the keys of the file in
+// place of the fields' names.
+func meaning(field *ast.Field, keys map[string]string) string {
+	text := word.ReplaceAllStringFunc(field.Doc.Text(), func(name string) string {
+		if key, ok := keys[name]; ok {
+			return "`" + key + "`"
+		}
+		return name
+	})
+	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "\\|")
+}
+
+// typeOf says in words what a setting takes.
+func typeOf(expr ast.Expr) string {
+	switch t := expr.(type) {
+	case *ast.StarExpr:
+		return typeOf(t.X)
+	case *ast.ArrayType:
+		return "list of " + typeOf(t.Elt)
+	case *ast.MapType:
+		return "mapping of name to " + typeOf(t.Value)
+	case *ast.SelectorExpr:
+		if t.Sel.Name == "Duration" {
+			return "duration"
+		}
+		return "text"
+	case *ast.Ident:
+		words := map[string]string{
+			"string": "text", "bool": "true or false", "int": "whole number", "int64": "whole number",
+			"float64": "number", "Settings": "settings",
+		}
+		if word, ok := words[t.Name]; ok {
+			return word
+		}
+		return linked(t.Name)
+	}
+	return ""
+}
+
+// linked is a link to the section of a struct.
+func linked(name string) string {
+	for _, s := range sections {
+		if s.dir == "." && s.types[0] == name {
+			return fmt.Sprintf("[%s](#%s)", strings.ToLower(s.title), strings.ReplaceAll(strings.ToLower(s.title), " ", "-"))
+		}
+	}
+	return strings.ToLower(name)
+}

@@ -1,0 +1,288 @@
+package intake_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+	"golang.org/x/time/rate"
+
+	"github.com/sealrelay/sealrelay/agentkeys"
+	"github.com/sealrelay/sealrelay/crypto/keys"
+	"github.com/sealrelay/sealrelay/crypto/statement"
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters"
+	"github.com/sealrelay/sealrelay/internal/agent"
+	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/outbox/sqlite"
+	"github.com/sealrelay/sealrelay/internal/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// began is when the tests' requests come in, give or take.
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// memory is a Store that keeps to the contract of outbox.Outbox, in memory.
+type memory struct {
+	mu       sync.Mutex
+	answers  map[string][]byte
+	versions map[string]int64
+	occurred map[string]time.Time
+	changes  []outbox.Change
+	// before, if not nil, is called at the start of each Commit and may fail it.
+	before func(outbox.Change) error
+}
+
+func newMemory() *memory {
+	return &memory{answers: map[string][]byte{}, versions: map[string]int64{}, occurred: map[string]time.Time{}}
+}
+
+func (m *memory) Prior(_ context.Context, source, eventID, secret string) (outbox.Prior, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return outbox.Prior{Answer: m.answers[source+"\x00"+eventID], Version: m.versions[secret], OccurredAt: m.occurred[secret]}, nil
+}
+
+func (m *memory) Commit(_ context.Context, change outbox.Change) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.before != nil {
+		if err := m.before(change); err != nil {
+			return err
+		}
+	}
+	if known := m.answers[change.Source+"\x00"+change.EventID]; known != nil {
+		return &outbox.DuplicateError{Answer: known}
+	}
+	if change.Version != m.versions[change.Secret]+1 {
+		return outbox.ErrConflict
+	}
+	m.answers[change.Source+"\x00"+change.EventID] = change.Answer
+	m.versions[change.Secret], m.occurred[change.Secret] = change.Version, change.OccurredAt
+	m.changes = append(m.changes, change)
+	return nil
+}
+
+// last is the newest change.
+func (m *memory) last(t *testing.T) outbox.Change {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.changes) == 0 {
+		t.Fatal("nothing was committed")
+	}
+	return m.changes[len(m.changes)-1]
+}
+
+func (m *memory) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.changes)
+}
+
+// stores are what the tests of repeats and races run on.
+var stores = map[string]func(*testing.T) intake.Store{
+	"memory": func(*testing.T) intake.Store { return newMemory() },
+	"sqlite": func(t *testing.T) intake.Store {
+		store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "outbox.db"), sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return store
+	},
+}
+
+// eachStore runs a test on every kind of store.
+func eachStore(t *testing.T, test func(*testing.T, intake.Store)) {
+	for name, open := range stores {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+// byHeader takes the event ID from a header and refuses what has "forged" in
+// another.
+type byHeader struct{}
+
+func (byHeader) Verify(r *hooks.Request) (hooks.Verified, error) {
+	if r.Header.Get("forged") != "" {
+		return hooks.Verified{}, fmt.Errorf("%w: forged", hooks.ErrUnauthenticated)
+	}
+	return hooks.Verified{EventID: r.Header.Get("id")}, nil
+}
+
+// keeping remembers the event that its adapter read.
+type keeping struct {
+	hooks.Adapter
+	read hooks.Event
+}
+
+func (k *keeping) Read(r *hooks.Request, v hooks.Verified) (hooks.Event, error) {
+	var err error
+	k.read, err = k.Adapter.Read(r, v)
+	return k.read, err
+}
+
+// key is a key with its private half.
+type key struct {
+	*agentkeys.Key
+	private any
+}
+
+func newKey(t *testing.T, kind string, notAfter time.Time) key {
+	t.Helper()
+	private, public, err := keys.Generate(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := keys.ParsePrivate(private, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := []byte(public)
+	if !notAfter.IsZero() {
+		if data, err = keys.SelfSigned(parsed, "agent", began.AddDate(-1, 0, 0), notAfter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, err := agentkeys.NewKey(data, agentkeys.Requirements{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key{made, parsed}
+}
+
+// world is an Intake with agents a and b, which have keys of their own, c and
+// d, which share the key of group cd, and old, whose certificate expired.
+type world struct {
+	*intake.Intake
+	source  *intake.Source
+	keys    map[string]key
+	service ed25519.PublicKey
+	log     *bytes.Buffer
+}
+
+func newWorld(t *testing.T, store intake.Store, change ...func(*intake.Source)) *world {
+	t.Helper()
+	w := &world{keys: map[string]key{}, log: &bytes.Buffer{}}
+	for _, name := range []string{"a", "b", "cd"} {
+		w.keys[name] = newKey(t, "age", time.Time{})
+	}
+	w.keys["old"] = newKey(t, "ec-p256", began.Add(-time.Hour))
+	folder := func(k *agentkeys.Key) []agentkeys.Destination {
+		return []agentkeys.Destination{{Name: "folder", Key: k}}
+	}
+	registry, err := agentkeys.NewRegistry([]*agentkeys.Agent{
+		{Name: "a", Destinations: folder(w.keys["a"].Key)},
+		{Name: "b", Destinations: folder(w.keys["b"].Key)},
+		{Name: "c", Destinations: folder(nil)},
+		{Name: "d", Destinations: folder(nil)},
+		{Name: "old", Destinations: folder(w.keys["old"].Key)},
+	}, []*agentkeys.Group{{Name: "cd", Agents: []string{"c", "d"}, Key: w.keys["cd"].Key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.source = &intake.Source{
+		Name: "vault", Verifier: byHeader{}, Adapter: adapters.Push{}, MayWrite: []string{"prod/**"},
+		Limiter: rate.NewLimiter(rate.Inf, 1), MaxBody: 1 << 20, RepeatWindow: 10 * time.Minute,
+	}
+	for _, change := range change {
+		change(w.source)
+	}
+	rules := intake.NewRules([]*intake.Source{w.source}, registry, []intake.Route{
+		{Secrets: []string{"prod/db"}, To: agentkeys.Selection{Agents: []string{"a", "b"}}},
+		{Secrets: []string{"prod/shared"}, To: agentkeys.Selection{Agents: []string{"a"}, Groups: []string{"cd"}}},
+		{Secrets: []string{"prod/mixed"}, To: agentkeys.Selection{Agents: []string{"a", "old"}}},
+		{Secrets: []string{"prod/labelled"}, Labels: map[string]string{"stage": "prod"}, To: agentkeys.Selection{Agents: []string{"a"}}},
+	})
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.service = public
+	signer, err := statement.NewSigner(private, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := zerolog.New(zerolog.SyncWriter(w.log)).Level(zerolog.DebugLevel)
+	w.Intake = intake.New(store, signer, private.Seed(), log, rules)
+	return w
+}
+
+// hook is one request.
+type hook struct {
+	id       string
+	body     string
+	forged   bool
+	received time.Time
+}
+
+// value is the body of a set of prod/db.
+func value(v string) string { return fmt.Sprintf(`{"secret":"prod/db","value":%q}`, v) }
+
+func valueAt(v string, at time.Time) string {
+	return fmt.Sprintf(`{"secret":"prod/db","value":%q,"occurred_at":%q}`, v, at.UTC().Format(time.RFC3339Nano))
+}
+
+func (w *world) send(ctx context.Context, h hook) (wire.Answer, error) {
+	header := http.Header{"Content-Type": {"application/json"}, "Id": {h.id}}
+	if h.forged {
+		header.Set("forged", "yes")
+	}
+	if h.received.IsZero() {
+		h.received = began
+	}
+	return w.Accept(ctx, w.source, &hooks.Request{Method: http.MethodPost, Header: header, Body: []byte(h.body), Received: h.received})
+}
+
+// must sends a hook that is to be answered with that status and version.
+func (w *world) must(t *testing.T, h hook, status wire.Status, version int64) wire.Answer {
+	t.Helper()
+	answer, err := w.send(t.Context(), h)
+	if err != nil || answer.Status != status || answer.Version != version {
+		t.Fatalf("answered with %q, version %d, error %v; want %q, version %d", answer.Status, answer.Version, err, status, version)
+	}
+	return answer
+}
+
+// opens checks that the envelope is bound to the claims and holds the value.
+func (w *world) opens(t *testing.T, keyName string, sealed outbox.Sealed, want statement.Claims, plaintext string) {
+	t.Helper()
+	got, err := agent.OpenBound(w.keys[keyName].private, sealed.Envelope, sealed.Statement, want, w.service)
+	if err != nil {
+		t.Fatalf("agent %s: %v", sealed.Agent, err)
+	}
+	_ = got.Expose(func(value []byte) error {
+		if string(value) != plaintext {
+			t.Errorf("agent %s opens %q, want %q", sealed.Agent, value, plaintext)
+		}
+		return nil
+	})
+}
+
+func stored(t *testing.T, change outbox.Change) wire.Answer {
+	t.Helper()
+	var answer wire.Answer
+	if err := json.Unmarshal(change.Answer, &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+var errDisk = errors.New("disk on fire")
