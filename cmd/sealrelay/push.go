@@ -131,6 +131,9 @@ func (f *pushFlags) event(cmd *cobra.Command, name string) (hooks.Event, error) 
 	if err != nil {
 		return event, err
 	}
+	if value.Len() == 0 {
+		return event, errors.New("the value is empty, which is hardly meant; give it on standard input, or --delete to tell that the secret was deleted")
+	}
 	if !f.fields {
 		event.Value = value
 		return event, nil

@@ -31,10 +31,11 @@ type ProblemError struct {
 
 func (e *ProblemError) Error() string {
 	text := fmt.Sprintf("the server answered %d", e.StatusCode)
-	for _, part := range []string{e.Title, e.Detail} {
-		if part != "" {
-			text += ": " + part
-		}
+	if e.Title != "" && !strings.HasPrefix(e.Detail, e.Title) {
+		text += ": " + e.Title
+	}
+	if e.Detail != "" {
+		text += ": " + e.Detail
 	}
 	return text
 }

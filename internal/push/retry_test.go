@@ -244,7 +244,7 @@ func TestAnswers(t *testing.T) {
 		response *http.Response
 		want     string
 	}{
-		{"problem", respond(422, wire.ProblemType+"; charset=utf-8", "", problem), "push prod/db: the server answered 422: no route: no route matches [31m; add one"},
+		{"problem", respond(422, wire.ProblemType+"; charset=utf-8", "", problem), "push prod/db: the server answered 422: no route matches [31m; add one"},
 		{"problem of another type", respond(422, "application/json", "", problem), "push prod/db: the server answered 422: Unprocessable Entity"},
 		{"broken problem", respond(400, wire.ProblemType, "", `{"title":"x","status":"y"}`), "push prod/db: the server answered 400: Bad Request"},
 		{"page", respond(404, "text/html", "", "<h1>not here</h1>"), "push prod/db: the server answered 404: Not Found"},
