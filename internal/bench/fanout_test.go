@@ -25,8 +25,10 @@ import (
 const fanout = 1000
 
 // BenchmarkFanout is one event to 1,000 agents, verified, sealed, signed and
-// committed, beside the bare seals of the same plaintext for the same keys on
-// all cores, and beside the seals with their statements.
+// committed: alone, and with two such events under way at a time, so that one
+// is sealed while the other is committed. Beside it are the bare seals of the
+// same plaintext for the same keys on all cores, and the seals with the
+// statements that go with them; the ratios are to those.
 func BenchmarkFanout(b *testing.B) {
 	for _, kind := range []string{"rsa-2048", "ec-p256", "ec-p384", "age", "age-pq"} {
 		b.Run(kind, func(b *testing.B) { benchmarkFanout(b, kind) })
@@ -45,23 +47,43 @@ func benchmarkFanout(b *testing.B, kind string) {
 	}()
 	secret := verify.NewSecret()
 	in := newIntake(b, store, secret, kind, fanout)
-	var whole, seals, signed time.Duration
+	signer := newSigner(b)
+	var alone, pair, seals, signed time.Duration
 	var peak atomic.Uint64
 	for b.Loop() {
 		seals += timed(func() { sealAll(b, in, nil) })
-		signed += timed(func() { sealAll(b, in, newSigner(b)) })
+		signed += timed(func() { sealAll(b, in, signer) })
 		stop := watchHeap(&peak)
-		whole += timed(func() { accept(b, in, secret, "prod/fanout") })
+		alone += timed(func() { accept(b, in, secret, "prod/alone") })
+		pair += timed(func() { acceptPair(b, in, secret) }) / (2 * inEach)
 		stop()
 	}
 	each := float64(b.N) * fanout
-	b.ReportMetric(each/whole.Seconds(), "deliveries/s")
+	b.ReportMetric(each/alone.Seconds(), "deliveries/s")
+	b.ReportMetric(each/pair.Seconds(), "deliveries/s-two-at-a-time")
 	b.ReportMetric(each/seals.Seconds(), "seals/s")
 	b.ReportMetric(each/signed.Seconds(), "seals+statements/s")
-	b.ReportMetric(seals.Seconds()/whole.Seconds(), "ratio-to-seals")
-	b.ReportMetric(signed.Seconds()/whole.Seconds(), "ratio-to-seals+statements")
+	b.ReportMetric(seals.Seconds()/alone.Seconds(), "ratio-to-seals")
+	b.ReportMetric(signed.Seconds()/alone.Seconds(), "ratio")
+	b.ReportMetric(signed.Seconds()/pair.Seconds(), "ratio-two-at-a-time")
 	b.ReportMetric(float64(peak.Load())/(1<<20), "peak-heap-MiB")
 	b.ReportMetric(0, "ns/op")
+}
+
+// inEach is how many events each of two senders has accepted, one after the
+// other.
+const inEach = 4
+
+func acceptPair(b *testing.B, in *intake.Intake, secret *verify.Secret) {
+	var senders sync.WaitGroup
+	for _, name := range []string{"prod/left", "prod/right"} {
+		senders.Go(func() {
+			for range inEach {
+				accept(b, in, secret, name)
+			}
+		})
+	}
+	senders.Wait()
 }
 
 func timed(work func()) time.Duration {
@@ -118,12 +140,14 @@ func accept(b *testing.B, in *intake.Intake, secret *verify.Secret, name string)
 	value := hooks.Event{Secret: name, Operation: hooks.Set, Value: newValue()}
 	body, err := adapters.EncodePush(value)
 	if err != nil {
-		b.Fatal(err)
+		b.Error(err)
+		return
 	}
 	id, now := "msg_"+rand.Text(), time.Now()
 	signature, err := verify.SignV1(secret, id, now, body)
 	if err != nil {
-		b.Fatal(err)
+		b.Error(err)
+		return
 	}
 	header := http.Header{}
 	header.Set("Content-Type", "application/json")
@@ -134,10 +158,11 @@ func accept(b *testing.B, in *intake.Intake, secret *verify.Secret, name string)
 		Method: http.MethodPost, Header: header, Body: body, Received: now,
 	})
 	if err != nil {
-		b.Fatal(err)
+		b.Error(err)
+		return
 	}
 	if len(answer.Agents) != len(in.Rules().Registry().Agents()) {
-		b.Fatalf("the event went to %d agents", len(answer.Agents))
+		b.Errorf("the event went to %d agents", len(answer.Agents))
 	}
 }
 

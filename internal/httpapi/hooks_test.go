@@ -262,3 +262,24 @@ func TestDocumented(t *testing.T) {
 		t.Errorf("in the code %q\nin docs/problems.md %q", code, doc)
 	}
 }
+
+// FuzzForwardedFor feeds what a trusted proxy may pass on: whatever it is, an
+// address is found only if the last hops can be read.
+func FuzzForwardedFor(f *testing.F) {
+	for _, seed := range []string{"198.51.100.7", "198.51.100.7:5000, 10.2.2.2", "[2001:db8::1]:443", "unknown", "", ",", "fe80::1%eth0", "::ffff:10.1.1.1"} {
+		f.Add(seed)
+	}
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	f.Fuzz(func(t *testing.T, header string) {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.RemoteAddr, r.Header = "10.1.1.1:1", http.Header{"X-Forwarded-For": {header}}
+		found := httpapi.RemoteForTest(trusted, r)
+		last := strings.TrimSpace(header[strings.LastIndex(header, ",")+1:])
+		if _, err := netip.ParseAddr(found); found != "" && err != nil {
+			t.Fatalf("%q gives %q, which is no address", header, found)
+		}
+		if last == "" && found != "" {
+			t.Fatalf("%q gives %q", header, found)
+		}
+	})
+}

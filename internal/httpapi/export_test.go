@@ -1,0 +1,11 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/netip"
+)
+
+// RemoteForTest is the address that a handler behind these proxies sees.
+func RemoteForTest(trusted []netip.Prefix, r *http.Request) string {
+	return ipExtractor(trusted)(r)
+}
