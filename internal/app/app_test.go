@@ -203,7 +203,7 @@ func TestReady(t *testing.T) {
 // refused with 503 and the service is not ready; afterwards all is well.
 func TestOutboxLocked(t *testing.T) {
 	r := run(t, base)
-	db, err := sql.Open("sqlite", OutboxPath(r.cfg)+"?_txlock=immediate") // the outbox's own driver
+	db, err := sql.Open("sqlite", OutboxPath(r.cfg)+"?_txlock=immediate&_pragma=busy_timeout(10000)") // the outbox's own driver
 	if err != nil {
 		t.Fatal(err)
 	}

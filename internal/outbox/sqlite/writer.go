@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/sealrelay/sealrelay/internal/audit"
@@ -122,7 +123,15 @@ func (w *writer) run() {
 }
 
 // gather makes the group of first and of what else waits, and waits for none.
+// As long as the queue grows it lets the goroutines go first that are ready to
+// run: with more requests than cores some of them are about to queue up, and a
+// group of more shares a sync among more. Where nobody is ready this is over
+// at once.
 func (w *writer) gather(first *request) {
+	for waiting := -1; waiting < len(w.queue); {
+		waiting = len(w.queue)
+		runtime.Gosched()
+	}
 	w.group = append(w.group[:0], first)
 	size := first.size
 	for len(w.group) < groupRequests && size < groupBytes {
