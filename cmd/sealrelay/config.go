@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,31 +27,59 @@ could but a key fails the policy.`,
 	}
 	path, asJSON := configFlag(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := config.Load(*path)
-		if err != nil {
-			return err
-		}
-		built, err := app.Check(cfg)
-		if err != nil {
-			return err
-		}
-		failing := 0
-		for _, report := range app.Keys(built.Rules.Registry(), time.Now()) {
-			if report.Err != nil {
-				failing++
-				fmt.Fprintf(cmd.ErrOrStderr(), "sealrelay: %s: %v\n", report.Owner, report.Err)
-			}
-		}
+		found, err := checkConfig(*path)
 		if *asJSON {
-			err = printJSON(cmd, map[string]any{"ok": failing == 0, "keys_failing": failing})
-		} else if failing == 0 {
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d sources, %d agents, %d groups, %d routes\n",
-				*path, len(cfg.Sources), len(cfg.Agents), len(cfg.Groups), len(cfg.Routes))
+			err = errors.Join(printJSON(cmd, found), err)
+		} else if err == nil {
+			printCheck(cmd, *path, found)
 		}
-		if err == nil && failing > 0 {
-			return errAttention{fmt.Sprintf("%d keys fail the policy; their agents get nothing until they are mended", failing)}
+		if err == nil && len(found.Keys) > 0 {
+			return errAttention{fmt.Sprintf("%d keys fail the policy; their agents get nothing until they are mended", len(found.Keys))}
 		}
 		return err
 	}
 	return cmd
+}
+
+// configView is what `config check` found.
+type configView struct {
+	// OK: the service can start with it, and every key passes the policy.
+	OK bool `json:"ok"`
+	// Problems keep the service from starting.
+	Problems []string `json:"problems,omitempty"`
+	// Keys are those that fail the policy, with the reason.
+	Keys    []string `json:"keys,omitempty"`
+	Sources int      `json:"sources"`
+	Agents  int      `json:"agents"`
+	Groups  int      `json:"groups"`
+	Routes  int      `json:"routes"`
+}
+
+func checkConfig(path string) (configView, error) {
+	cfg, err := config.Load(path)
+	var built *app.Built
+	if err == nil {
+		built, err = app.Check(cfg)
+	}
+	if err != nil {
+		return configView{Problems: strings.Split(err.Error(), "\n")}, err
+	}
+	found := configView{Sources: len(cfg.Sources), Agents: len(cfg.Agents), Groups: len(cfg.Groups), Routes: len(cfg.Routes)}
+	for _, report := range app.Keys(built.Rules.Registry(), time.Now()) {
+		if report.Err != nil {
+			found.Keys = append(found.Keys, report.Owner+": "+report.Err.Error())
+		}
+	}
+	found.OK = len(found.Keys) == 0
+	return found, nil
+}
+
+func printCheck(cmd *cobra.Command, path string, found configView) {
+	for _, key := range found.Keys {
+		fmt.Fprintf(cmd.ErrOrStderr(), "sealrelay: %s\n", key)
+	}
+	if found.OK {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d sources, %d agents, %d groups, %d routes\n",
+			path, found.Sources, found.Agents, found.Groups, found.Routes)
+	}
 }
