@@ -32,7 +32,7 @@ const (
 
 // BenchmarkAccept is the rate of accepted hooks over TLS at 64 connections, one
 // RSA-2048 recipient, with the outbox on disk beside the same server with one
-// that keeps nothing, in turns.
+// that keeps nothing, and with a bare log that is synced as often, in turns.
 func BenchmarkAccept(b *testing.B) {
 	store, err := sqlite.Open(b.Context(), b.TempDir()+"/data/outbox.db", sqlite.Options{})
 	if err != nil {
@@ -45,7 +45,8 @@ func BenchmarkAccept(b *testing.B) {
 	}()
 	durable := newDriver(b, store)
 	discard := newDriver(b, outboxtest.NewDiscard())
-	var durableTime, discardTime time.Duration
+	log := newDriver(b, newBareLog(b))
+	var durableTime, discardTime, logTime time.Duration
 	run := func(driver *bench.Driver) time.Duration {
 		took, err := driver.Run(b.Context(), round)
 		if err != nil {
@@ -55,14 +56,18 @@ func BenchmarkAccept(b *testing.B) {
 	}
 	run(durable)
 	run(discard)
+	run(log)
 	for b.Loop() {
 		discardTime += run(discard)
 		durableTime += run(durable)
+		logTime += run(log)
 	}
 	events := float64(b.N) * round
 	b.ReportMetric(events/durableTime.Seconds(), "hooks/s")
 	b.ReportMetric(events/discardTime.Seconds(), "hooks/s-without-outbox")
+	b.ReportMetric(events/logTime.Seconds(), "hooks/s-bare-log")
 	b.ReportMetric(discardTime.Seconds()/durableTime.Seconds(), "ratio")
+	b.ReportMetric(discardTime.Seconds()/logTime.Seconds(), "ratio-bare-log")
 	b.ReportMetric(0, "ns/op")
 }
 
