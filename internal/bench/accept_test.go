@@ -11,8 +11,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
-	"github.com/sealrelay/sealrelay/crypto/keys"
-	"github.com/sealrelay/sealrelay/crypto/statement"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
 	"github.com/sealrelay/sealrelay/hooks/verify"
@@ -122,17 +120,6 @@ func newIntake(b *testing.B, store intake.Store, secret *verify.Secret, kind str
 	registry, names := newAgents(b, kind, agents)
 	rules := intake.NewRules([]*intake.Source{source}, registry,
 		[]intake.Route{{Secrets: []string{"**"}, To: agentkeys.Selection{Agents: names}}})
-	private, _, err := keys.Generate("ed25519")
-	if err != nil {
-		b.Fatal(err)
-	}
-	signing, err := keys.ParseSigning(private)
-	if err != nil {
-		b.Fatal(err)
-	}
-	signer, err := statement.NewSigner(signing, "bench")
-	if err != nil {
-		b.Fatal(err)
-	}
-	return intake.New(store, signer, signing.Seed(), zerolog.Nop(), rules)
+	key := newSigningKey(b)
+	return intake.New(store, newSigner(b, key), key.Seed(), zerolog.Nop(), rules)
 }

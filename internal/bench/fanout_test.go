@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -47,7 +48,7 @@ func benchmarkFanout(b *testing.B, kind string) {
 	}()
 	secret := verify.NewSecret()
 	in := newIntake(b, store, secret, kind, fanout)
-	signer := newSigner(b)
+	signer := newSigner(b, newSigningKey(b))
 	var alone, pair, seals, signed time.Duration
 	var peak atomic.Uint64
 	for b.Loop() {
@@ -119,16 +120,20 @@ func sealAll(b *testing.B, in *intake.Intake, signer *statement.Signer) {
 	workers.Wait()
 }
 
-func newSigner(b *testing.B) *statement.Signer {
+func newSigningKey(b *testing.B) ed25519.PrivateKey {
 	private, _, err := keys.Generate("ed25519")
 	if err != nil {
 		b.Fatal(err)
 	}
-	signing, err := keys.ParseSigning(private)
+	key, err := keys.ParseSigning(private)
 	if err != nil {
 		b.Fatal(err)
 	}
-	signer, err := statement.NewSigner(signing, "bench")
+	return key
+}
+
+func newSigner(b *testing.B, key ed25519.PrivateKey) *statement.Signer {
+	signer, err := statement.NewSigner(key, "bench")
 	if err != nil {
 		b.Fatal(err)
 	}
