@@ -110,6 +110,8 @@ func TestRefused(t *testing.T) {
 		return changed
 	}
 	mac := bytes.Index(sealed, []byte("\n--- ")) + 5
+	otherMAC := bytes.Clone(sealed) // Still base64: a flipped bit need not be.
+	otherMAC[mac] = map[bool]byte{true: 'B', false: 'A'}[sealed[mac] == 'A']
 	for name, c := range map[string]struct {
 		identity crypto.Identity
 		envelope []byte
@@ -121,7 +123,7 @@ func TestRefused(t *testing.T) {
 		"header cut":        {identity, sealed[:mac-10], crypto.ErrMalformed},
 		"other key":         {other, sealed, crypto.ErrNoMatch},
 		"other kind":        {hybrid, sealed, crypto.ErrNoMatch},
-		"header MAC":        {identity, flipped(mac), crypto.ErrDamaged},
+		"header MAC":        {identity, otherMAC, crypto.ErrDamaged},
 		"payload":           {identity, flipped(-1), crypto.ErrDamaged},
 		"nonce":             {identity, flipped(-len("value") - 16 - 1), crypto.ErrDamaged},
 		"payload cut":       {identity, sealed[:len(sealed)-1], crypto.ErrDamaged},
