@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/sealrelay/sealrelay/hooks"
-	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
+	"github.com/sealrelay/sealrelay/internal/jsonscan"
 )
 
 // Table has each adapter's constructor by the name that configurations use.
@@ -70,18 +70,24 @@ func checkMedia(r *hooks.Request) error {
 // readSecret reads the string at where into a Value of its own. It is
 // hooks.ErrNoValue if the string is missing, null or empty.
 func readSecret(v jsonscan.Value, where string) (*hooks.Value, error) {
+	if err := checkSecret(v, where); err != nil {
+		return nil, err
+	}
+	return v.Secret(), nil
+}
+
+func checkSecret(v jsonscan.Value, where string) error {
 	switch v.Kind() {
 	case jsonscan.String:
 	case jsonscan.Missing, jsonscan.Null:
-		return nil, fmt.Errorf("%w: %s is %s", hooks.ErrNoValue, where, v.Kind())
+		return fmt.Errorf("%w: %s is %s", hooks.ErrNoValue, where, v.Kind())
 	default:
-		return nil, malformed("%s is %s; a value is a string", where, v.Kind())
+		return malformed("%s is %s; a value is a string", where, v.Kind())
 	}
-	secret := v.Secret()
-	if secret.Len() == 0 {
-		return nil, fmt.Errorf("%w: %s is empty", hooks.ErrNoValue, where)
+	if len(v.Raw()) == len(`""`) {
+		return fmt.Errorf("%w: %s is empty", hooks.ErrNoValue, where)
 	}
-	return secret, nil
+	return nil
 }
 
 // readName reads a secret's name. That it is well-formed is the intake's to

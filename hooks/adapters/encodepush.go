@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealrelay/sealrelay/hooks"
-	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
+	"github.com/sealrelay/sealrelay/internal/jsonscan"
 )
 
 // EncodePush writes the event as the body that Push reads. The caller wipes the

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealrelay/sealrelay/hooks"
-	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
+	"github.com/sealrelay/sealrelay/internal/jsonscan"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/sealrelay/sealrelay/hooks"
-	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
+	"github.com/sealrelay/sealrelay/internal/jsonscan"
 )
 
 func configuredJSON(s hooks.Settings) (hooks.Adapter, error) {

@@ -5,8 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sealrelay/sealrelay/hooks"
-	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
-	"github.com/sealrelay/sealrelay/internal/secretbytes"
+	"github.com/sealrelay/sealrelay/internal/jsonscan"
 )
 
 // The members of a push body, in the order in which EncodePush writes them.
@@ -118,26 +117,15 @@ func pushValue(members map[string]jsonscan.Value, operation hooks.Operation) (*h
 	}
 }
 
-// readBase64 reads a string of strict base64, without the line breaks that
-// encoding/base64 skips.
 func readBase64(v jsonscan.Value) (*hooks.Value, error) {
-	text, err := readSecret(v, memberValueBase64)
-	if err != nil {
+	if err := checkSecret(v, memberValueBase64); err != nil {
 		return nil, err
 	}
-	defer text.Wipe()
-	var value *hooks.Value
-	err = text.Expose(func(text []byte) error {
-		decoded := make([]byte, strictBase64.DecodedLen(len(text)))
-		n, err := strictBase64.Decode(decoded, text)
-		if err != nil || strictBase64.EncodedLen(n) != len(text) {
-			clear(decoded)
-			return malformed("value_base64 is not padded base64")
-		}
-		value = secretbytes.New(decoded[:n])
-		return nil
-	})
-	return value, err
+	value, err := v.SecretBase64()
+	if err != nil {
+		return nil, malformed("%s is %v", memberValueBase64, err)
+	}
+	return value, nil
 }
 
 func pushFields(v jsonscan.Value) (*hooks.Value, []string, error) {

@@ -27,6 +27,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -63,9 +64,16 @@ type Options struct {
 // It is safe for concurrent use; of two writers of one name the later rename
 // wins.
 func WriteFile(root *os.Root, name string, data []byte, opts Options) error {
+	return replace(root, name, opts, func(file io.Writer) error {
+		_, err := file.Write(data)
+		return err
+	})
+}
+
+func replace(root *os.Root, name string, opts Options, write func(io.Writer) error) error {
 	dir := path.Dir(name)
 	temp := path.Join(dir, tempPrefix+rand.Text()+tempSuffix)
-	if err := writeTemp(root, temp, data, opts); err != nil {
+	if err := writeTemp(root, temp, opts, write); err != nil {
 		return fmt.Errorf("write %s: %w", name, errors.Join(err, removeTemp(root, temp)))
 	}
 	// Commit point: before the rename a crash leaves the old file and a
@@ -88,13 +96,25 @@ func WritePath(name string, data []byte, opts Options) error {
 	return WriteFile(root, filepath.Base(name), data, opts)
 }
 
-func writeTemp(root *os.Root, temp string, data []byte, opts Options) (err error) {
+// WritePathBy is WritePath for what does not fit into memory: write is called
+// once with a writer that is valid until it returns. If it returns an error, so
+// does WritePathBy, wrapped, and the old content is still there.
+func WritePathBy(name string, opts Options, write func(io.Writer) error) error {
+	root, err := os.OpenRoot(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return replace(root, filepath.Base(name), opts, write)
+}
+
+func writeTemp(root *os.Root, temp string, opts Options, write func(io.Writer) error) (err error) {
 	file, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := file.Write(data); err != nil {
+	if err := write(file); err != nil {
 		return err
 	}
 	if err := file.Chmod(opts.Mode.Perm()); err != nil {

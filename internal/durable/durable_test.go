@@ -3,6 +3,7 @@ package durable_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -242,5 +243,30 @@ func TestReadersNeverSeeAPart(t *testing.T) {
 	close(stop)
 	if n := <-reads; n == 0 {
 		t.Error("the reader read nothing")
+	}
+}
+
+func TestWritePathBy(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	for _, c := range []struct {
+		fails error
+		want  string
+	}{{nil, "in two parts"}, {errors.New("of the caller"), "in two parts"}} {
+		err := durable.WritePathBy(name, durable.Options{Mode: 0o600}, func(w io.Writer) error {
+			_, _ = io.WriteString(w, "in two ")
+			_, _ = io.WriteString(w, "parts")
+			return c.fails
+		})
+		if !errors.Is(err, c.fails) {
+			t.Errorf("got %v, want %v", err, c.fails)
+		}
+		got, err := os.ReadFile(name)
+		if err != nil || string(got) != c.want {
+			t.Errorf("file has %q, %v", got, err)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Dir(name))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%d entries are left, %v", len(entries), err)
 	}
 }

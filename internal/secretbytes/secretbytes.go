@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 )
 
@@ -18,71 +19,75 @@ const Redacted = "[redacted]"
 // ErrWiped is returned by Expose after Wipe.
 var ErrWiped = errors.New("value was wiped")
 
-// ErrTooLarge is returned by ReadFrom when the reader holds more than limit.
-var ErrTooLarge = errors.New("value is larger than the limit")
-
 // Value is the bytes of one secret. The zero Value is empty and usable.
 // All methods are safe for concurrent use; Wipe waits for running Expose calls.
 // A Value must not be copied.
+//
+// The bytes are outside the Go heap, locked into memory where the system allows
+// it, and left out of core dumps. A Value that is dropped without Wipe is wiped
+// when the garbage collector finds it.
 type Value struct {
-	mu    sync.RWMutex
-	bytes []byte
-	wiped bool
+	mu sync.RWMutex
+	// bytes are a slot's first bytes, with the slot's capacity.
+	bytes   []byte
+	dropped runtime.Cleanup
+	wiped   bool
 }
 
-// New takes ownership of b: the caller must not use b afterwards, Wipe clears it.
+// New moves b into a Value: b is the caller's, but is cleared.
 func New(b []byte) *Value {
-	return &Value{bytes: b}
+	v := Copy(b)
+	clear(b)
+	return v
 }
 
 // Copy returns a Value with its own copy of b. The caller still owns, and
 // should wipe, b.
 func Copy(b []byte) *Value {
-	return New(append(make([]byte, 0, len(b)), b...))
+	v := &Value{}
+	v.copy(b)
+	return v
 }
 
-// ReadFrom reads r to its end into a new Value. It returns ErrTooLarge, and
-// keeps nothing, when r holds more than limit bytes. Buffers outgrown on the
-// way are wiped.
-func ReadFrom(r io.Reader, limit int64) (*Value, error) {
-	buf := make([]byte, 0, min(limit+1, 4096))
-	for {
-		if len(buf) == cap(buf) {
-			buf = grow(buf, limit)
+// Produce returns a Value of the bytes that make returns, which are cleared; so
+// are those that it returns beside an error. make runs as the use of Expose
+// does, and must keep no other copy of the bytes.
+func Produce(make func() ([]byte, error)) (*Value, error) {
+	v := &Value{}
+	var err error
+	do(func() {
+		var b []byte
+		b, err = make()
+		defer clear(b)
+		if err == nil {
+			v.copy(b)
 		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if int64(len(buf)) > limit {
-			clear(buf)
-			return nil, ErrTooLarge
-		}
-		if errors.Is(err, io.EOF) {
-			return New(buf), nil
-		}
-		if err != nil {
-			clear(buf)
-			return nil, err
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
-}
-
-func grow(buf []byte, limit int64) []byte {
-	larger := make([]byte, len(buf), min(int64(2*cap(buf)+512), limit+512))
-	copy(larger, buf)
-	clear(buf)
-	return larger
+	return v, nil
 }
 
 // Expose calls use with the bytes of the value and returns what use returns.
-// use must neither keep nor change the bytes. Expose returns ErrWiped, without
-// calling use, once the value was wiped.
+// use must neither keep nor change the bytes: their memory is another value's
+// after Wipe. Expose returns ErrWiped, without calling use, once the value was
+// wiped.
+//
+// In a program built with GOEXPERIMENT=runtimesecret, use runs inside
+// [runtime/secret.Do]: what it leaves in registers and on its stack is erased
+// before Expose returns, and what it allocated when the garbage collector finds
+// it unused. This does not extend to goroutines that use starts, each of which
+// calls Expose itself.
 func (v *Value) Expose(use func(plaintext []byte) error) error {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if v.wiped {
 		return ErrWiped
 	}
-	return use(v.bytes)
+	var err error
+	do(func() { err = use(v.bytes[:len(v.bytes):len(v.bytes)]) })
+	return err
 }
 
 // Len is the number of bytes, 0 after Wipe.
@@ -113,8 +118,30 @@ func (v *Value) Wipe() {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	clear(v.bytes)
-	v.bytes, v.wiped = nil, true
+	v.release()
+	v.wiped = true
+}
+
+// copy puts a copy of b into v, which is not shared yet or locked.
+func (v *Value) copy(b []byte) {
+	slot := allocate(len(b))
+	copy(slot, b)
+	v.hold(slot[:len(b)])
+}
+
+// hold gives v the first bytes of a slot, and has the slot released with v.
+func (v *Value) hold(bytes []byte) {
+	v.bytes = bytes
+	if bytes != nil {
+		v.dropped = runtime.AddCleanup(v, release, bytes)
+	}
+}
+
+// release gives the slot back, wiped.
+func (v *Value) release() {
+	v.dropped.Stop()
+	release(v.bytes)
+	v.bytes = nil
 }
 
 // Format implements fmt.Formatter for every verb.
@@ -131,7 +158,8 @@ func (v *Value) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 func (v *Value) UnmarshalText(text []byte) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	clear(v.bytes)
-	v.bytes, v.wiped = append([]byte(nil), text...), false
+	v.release()
+	v.copy(text)
+	v.wiped = false
 	return nil
 }

@@ -2,6 +2,8 @@ package jsonscan
 
 import (
 	"bytes"
+	"encoding/base64"
+	"errors"
 	"iter"
 	"strconv"
 	"unicode/utf8"
@@ -70,6 +72,27 @@ func (v Value) Text() string {
 // copy of it is made. It is for values of kind String only.
 func (v Value) Secret() *secretbytes.Value {
 	return secretbytes.New(v.decode())
+}
+
+// strictBase64 refuses unused bits that are not zero, so that no two texts
+// stand for the same bytes.
+var strictBase64 = base64.StdEncoding.Strict()
+
+// SecretBase64 is the bytes that a string says in padded base64 (RFC 4648,
+// section 4), in a new Value that the caller wipes; no other copy of them is
+// left. It is for values of kind String only. The error, for a text that is not
+// the one encoding of its bytes, repeats nothing of it.
+func (v Value) SecretBase64() (*secretbytes.Value, error) {
+	text := v.decode()
+	defer clear(text)
+	decoded := make([]byte, strictBase64.DecodedLen(len(text)))
+	n, err := strictBase64.Decode(decoded, text)
+	// The decoder skips line breaks.
+	if err != nil || strictBase64.EncodedLen(n) != len(text) {
+		clear(decoded)
+		return nil, errors.New("not padded base64")
+	}
+	return secretbytes.New(decoded[:n]), nil
 }
 
 // content is a string's text between its quotes.

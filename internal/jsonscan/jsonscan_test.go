@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sealrelay/sealrelay/hooks/adapters/internal/jsonscan"
+	"github.com/sealrelay/sealrelay/internal/jsonscan"
 )
 
 func TestParseRefuses(t *testing.T) {
