@@ -44,6 +44,9 @@ type Requirements struct {
 	// Pin is the fingerprint ("sha256:" and hex) of the certificate, or the ID
 	// of a key without one; empty means any.
 	Pin string
+	// NoLegacy refuses formats and algorithms that are kept for those who need
+	// them only; crypto.Format says which.
+	NoLegacy bool
 	// Roots are the authorities that must have issued the certificate; nil
 	// means any, self-signed too.
 	Roots *x509.CertPool
@@ -58,6 +61,12 @@ func NewKey(data []byte, require Requirements) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	return FromPublic(public, require)
+}
+
+// FromPublic is NewKey for a public key that was read.
+func FromPublic(public *keys.Public, require Requirements) (*Key, error) {
+	var err error
 	key := &Key{Public: public, ID: public.ID()}
 	key.Recipient, key.Format, err = formats.RecipientFor(public, require.Format)
 	if err != nil && !errors.Is(err, crypto.ErrForbidden) {
@@ -71,7 +80,7 @@ func NewKey(data []byte, require Requirements) (*Key, error) {
 		return key, err
 	}
 	key.notBefore, key.notAfter = public.NotBefore, public.NotAfter
-	key.refused = errors.Join(key.checkUsage(), key.checkPin(require.Pin), key.checkChain(require.Roots))
+	key.refused = errors.Join(key.checkLegacy(require.NoLegacy), key.checkUsage(), key.checkPin(require.Pin), key.checkChain(require.Roots))
 	key.warnings = warnings(key)
 	return key, nil
 }
@@ -104,6 +113,13 @@ func (k *Key) Check(now time.Time) error {
 		return fmt.Errorf("%w: certificate expired at %s; give the agent a new one and push again", ErrPolicy, k.notAfter.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+func (k *Key) checkLegacy(refuse bool) error {
+	if !refuse || !k.Format.Legacy {
+		return nil
+	}
+	return fmt.Errorf("%w: %w: format %s is legacy; choose another with `format`", ErrPolicy, crypto.ErrForbidden, k.Format.Name)
 }
 
 // checkUsage applies RFC 5280 section 4.2.1.3: a certificate that states its

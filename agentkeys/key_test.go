@@ -217,7 +217,7 @@ func TestUnusable(t *testing.T) {
 			}
 		})
 	}
-	if _, err := agentkeys.NewKey(generate(t, "age"), agentkeys.Requirements{Format: "rot13"}); err == nil || !strings.Contains(err.Error(), "there are age, js7") {
+	if _, err := agentkeys.NewKey(generate(t, "age"), agentkeys.Requirements{Format: "rot13"}); err == nil || !strings.Contains(err.Error(), "there are age, openpgp, jwe, cms, js7") {
 		t.Errorf("unknown format: %v", err)
 	}
 }

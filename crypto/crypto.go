@@ -6,7 +6,10 @@
 // formats has the table of them. Nothing here knows of agents, HTTP or storage.
 package crypto
 
-import "errors"
+import (
+	"errors"
+	"io"
+)
 
 // The classes in which sealing and opening fail. Every format wraps one of
 // them, so that a caller decides with errors.Is and never by text.
@@ -44,7 +47,8 @@ type Identity interface {
 	Open(envelope []byte) (plaintext []byte, err error)
 }
 
-// Format is one envelope format: what it is called, which keys it takes.
+// Format is one envelope format: what it is called, which keys it takes, which
+// forms its envelopes have. Its functions are safe for concurrent use.
 type Format struct {
 	// Name is the format's word in configurations, statements and file lists.
 	Name string
@@ -53,11 +57,65 @@ type Format struct {
 	// Legacy marks a format that is kept for those who need it and that
 	// authenticates less than today's formats.
 	Legacy bool
-	// Recipient makes a recipient of a public key. It returns an error
-	// wrapping ErrUnsupportedKey or ErrForbidden if the format cannot use it.
+	// Algorithms are what the format seals with, the preferred first.
+	Algorithms []Algorithm
+	// Recipient makes a recipient of a public key, or of a *x509.Certificate,
+	// which stands for its key and may be named in the envelope. It returns an
+	// error wrapping ErrUnsupportedKey or ErrForbidden if the format cannot use
+	// it.
 	Recipient func(publicKey any) (Recipient, error)
 	// Identity makes an identity of a private key, with the same errors.
 	Identity func(privateKey any) (Identity, error)
-	// Detect says whether data looks like an envelope of this format.
+	// SealTo seals one envelope that each of the recipients opens, one or more,
+	// all of which this format's Recipient made; ErrForbidden if they must not
+	// be mixed. It is nil for a format whose envelopes have one recipient.
+	SealTo func(plaintext []byte, recipients ...Recipient) (envelope []byte, err error)
+	// Forms are the ways of writing one envelope; the first is the one that is
+	// sealed to. Every form is opened.
+	Forms []Form
+	// Stream is for what is larger than memory; nil for a format that
+	// authenticates the whole at once, or nothing.
+	Stream *Stream
+	// LegacyEnvelope says whether an envelope is made with algorithms that are
+	// read only for the sake of old senders; nil if Legacy says it for all.
+	LegacyEnvelope func(envelope []byte) bool
+	// Detect says whether data looks like an envelope of this format. The first
+	// 64 KiB of an envelope are enough for it.
 	Detect func(data []byte) bool
+}
+
+// Algorithm is one way in which a format seals.
+type Algorithm struct {
+	// Name is in the words of the format's specification.
+	Name string
+	// Keys are the kinds of keys that it takes, in words.
+	Keys string
+	// PostQuantum: a quantum computer would not open it.
+	PostQuantum bool
+	// Legacy as in Format.
+	Legacy bool
+	// OpenOnly: envelopes like this are opened and not made.
+	OpenOnly bool
+}
+
+// Form is one way of writing an envelope, such as armor.
+type Form struct {
+	// Name is "armor", "raw", "compact", "json", "enc" or "bare".
+	Name string
+	// Write returns the envelope, given in any of its format's forms, in this
+	// one. It returns ErrMalformed if it is not an envelope of the format, or
+	// cannot be written so.
+	Write func(envelope []byte) ([]byte, error)
+}
+
+// Stream seals and opens in chunks that are authenticated one by one, in
+// memory that does not grow with the plaintext.
+type Stream struct {
+	// Seal returns a writer of plaintext; the envelope is whole once Close
+	// returned nil.
+	Seal func(envelope io.Writer, recipients ...Recipient) (io.WriteCloser, error)
+	// Open returns a reader of plaintext. What it returned is authentic, and is
+	// the beginning of the plaintext; that nothing is missing is known at
+	// io.EOF only. Its errors are those of Identity.Open.
+	Open func(envelope io.Reader, identities ...Identity) (io.Reader, error)
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
 )
@@ -25,12 +25,12 @@ type keyView struct {
 }
 
 func newAgents() *cobra.Command {
-	return parent("agents", "Look at the agents and their keys", newAgentsList(), newAgentsVerify())
+	return cli.Parent("agents", "Look at the agents and their keys", newAgentsList(), newAgentsVerify())
 }
 
 func newAgentsList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the keys of agents and groups", Args: arguments(cobra.NoArgs)}
-	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	cmd := &cobra.Command{Use: "list", Short: "List the keys of agents and groups", Args: cli.Arguments(cobra.NoArgs)}
+	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		views, err := keyViews(*path)
 		if err != nil {
@@ -47,9 +47,9 @@ func newAgentsVerify() *cobra.Command {
 		Short: "Check every key against the policy",
 		Long: `Check every key of agents and groups against the policy, as it would be when a
 secret is sealed. Exits with 4 if one fails.`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 	}
-	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		views, err := keyViews(*path)
 		if err != nil {
@@ -65,7 +65,7 @@ secret is sealed. Exits with 4 if one fails.`,
 			}
 		}
 		if failing > 0 {
-			return errAttention{fmt.Sprintf("%d of %d keys fail the policy", failing, len(views))}
+			return cli.Attentionf("%d of %d keys fail the policy", failing, len(views))
 		}
 		return nil
 	}
@@ -101,13 +101,13 @@ func keyViews(path string) ([]keyView, error) {
 
 func printKeys(cmd *cobra.Command, views []keyView, asJSON bool) error {
 	if asJSON {
-		return printJSON(cmd, views)
+		return cli.PrintJSON(cmd, views)
 	}
 	var rows [][]string
 	for _, view := range views {
 		state, until := "ok", "-"
 		if view.NotAfter != nil {
-			until = timeText(*view.NotAfter)
+			until = cli.TimeText(*view.NotAfter)
 		}
 		switch {
 		case !view.Passes:
@@ -115,7 +115,7 @@ func printKeys(cmd *cobra.Command, views []keyView, asJSON bool) error {
 		case len(view.Warnings) > 0:
 			state = "ok; " + view.Warnings[0]
 		}
-		rows = append(rows, []string{view.Owner, dash(view.Destination), view.Kind, dash(view.Format), until, view.Fingerprint, state})
+		rows = append(rows, []string{view.Owner, cli.Dash(view.Destination), view.Kind, cli.Dash(view.Format), until, view.Fingerprint, state})
 	}
-	return printTable(cmd, []string{"OWNER", "DESTINATION", "KEY", "FORMAT", "VALID UNTIL", "FINGERPRINT", "POLICY"}, rows)
+	return cli.PrintTable(cmd, []string{"OWNER", "DESTINATION", "KEY", "FORMAT", "VALID UNTIL", "FINGERPRINT", "POLICY"}, rows)
 }

@@ -10,16 +10,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/audit"
 )
 
 func newAudit() *cobra.Command {
-	return parent("audit", "Look at the audit log", newAuditList(), newAuditVerify())
+	return cli.Parent("audit", "Look at the audit log", newAuditList(), newAuditVerify())
 }
 
 func newAuditList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "Print the audit log as JSON lines", Args: arguments(cobra.NoArgs)}
-	path := configFlag(cmd)
+	cmd := &cobra.Command{Use: "list", Short: "Print the audit log as JSON lines", Args: cli.Arguments(cobra.NoArgs)}
+	path := cli.ConfigFlag(cmd)
 	from := cmd.Flags().Int64("from", 1, "begin with this row `number`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		store, err := openOutbox(cmd, *path)
@@ -50,9 +51,9 @@ exits with 4.
 Rows cut off at the end, or a log rewritten whole, can only be found by comparing
 with a head noted elsewhere: keep the one that this prints, and give it the next
 time with --expect.`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 	}
-	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	expect := cmd.Flags().String("expect", "", "a head noted earlier, `SEQ:HASH`, which must still be in the chain")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		want, err := parseHead(*expect)
@@ -72,18 +73,18 @@ time with --expect.`,
 		err = errors.Join(err, store.Close())
 		var broken *audit.BrokenError
 		if errors.As(err, &broken) {
-			return errAttention{broken.Error()}
+			return cli.Attentionf("%v", broken)
 		}
 		if err != nil {
 			return err
 		}
 		if !found {
-			return errAttention{fmt.Sprintf("the head noted earlier, row %d, is not in the log any more: rows were cut off, or the log was rewritten", want.Seq)}
+			return cli.Attentionf("the head noted earlier, row %d, is not in the log any more: rows were cut off, or the log was rewritten", want.Seq)
 		}
 		last := chain.Head()
 		head := fmt.Sprintf("%d:%s", last.Seq, hex.EncodeToString(last.Hash[:]))
 		if *asJSON {
-			return printJSON(cmd, map[string]any{"ok": true, "rows": last.Seq, "head": head})
+			return cli.PrintJSON(cmd, map[string]any{"ok": true, "rows": last.Seq, "head": head})
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d rows, the chain holds\nhead %s\n", last.Seq, head)
 		return err
@@ -100,7 +101,7 @@ func parseHead(text string) (audit.Row, error) {
 	seq, errSeq := strconv.ParseInt(number, 10, 64)
 	sum, errHash := hex.DecodeString(hash)
 	if errSeq != nil || errHash != nil || len(sum) != len(row.Hash) || seq < 1 {
-		return row, usageErrorf("--expect %q is not SEQ:HASH as `audit verify` prints it", text)
+		return row, cli.UsageErrorf("--expect %q is not SEQ:HASH as `audit verify` prints it", text)
 	}
 	row.Seq = seq
 	copy(row.Hash[:], sum)

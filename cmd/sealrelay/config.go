@@ -8,12 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
 )
 
 func newConfig() *cobra.Command {
-	return parent("config", "Look at the configuration", newConfigCheck())
+	return cli.Parent("config", "Look at the configuration", newConfigCheck())
 }
 
 func newConfigCheck() *cobra.Command {
@@ -23,18 +24,18 @@ func newConfigCheck() *cobra.Command {
 		Long: `Read the configuration and every file that it names, and say everything that is
 wrong at once. Exits with 1 if the service could not start with it, with 4 if it
 could but a key fails the policy.`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 	}
-	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		found, err := checkConfig(*path)
 		if *asJSON {
-			err = errors.Join(printJSON(cmd, found), err)
+			err = errors.Join(cli.PrintJSON(cmd, found), err)
 		} else if err == nil {
 			printCheck(cmd, *path, found)
 		}
 		if err == nil && len(found.Keys) > 0 {
-			return errAttention{fmt.Sprintf("%d keys fail the policy; their agents get nothing until they are mended", len(found.Keys))}
+			return cli.Attentionf("%d keys fail the policy; their agents get nothing until they are mended", len(found.Keys))
 		}
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
@@ -57,7 +58,7 @@ func set(at time.Time) *time.Time {
 }
 
 func newDeliveries() *cobra.Command {
-	return parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesRetry())
+	return cli.Parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesRetry())
 }
 
 // addFilter adds the flags that select deliveries.
@@ -74,7 +75,7 @@ func addFilter(cmd *cobra.Command) func() (outbox.Filter, error) {
 			case outbox.Pending, outbox.Delivered, outbox.Dead, outbox.Blocked:
 				filter.States = append(filter.States, s)
 			default:
-				return filter, usageErrorf("--state %q is none of pending, delivered, dead, blocked", state)
+				return filter, cli.UsageErrorf("--state %q is none of pending, delivered, dead, blocked", state)
 			}
 		}
 		return filter, nil
@@ -86,9 +87,9 @@ func newDeliveriesList() *cobra.Command {
 		Use:   "list",
 		Short: "List deliveries",
 		Long:  "List deliveries: which version of a secret is wanted at an agent, which is there, and why not.",
-		Args:  arguments(cobra.NoArgs),
+		Args:  cli.Arguments(cobra.NoArgs),
 	}
-	path, asJSON, filterOf := configFlag(cmd), jsonFlag(cmd), addFilter(cmd)
+	path, asJSON, filterOf := cli.ConfigFlag(cmd), cli.JSONFlag(cmd), addFilter(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		filter, err := filterOf()
 		if err != nil {
@@ -136,27 +137,27 @@ func listTable(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter) er
 	err := eachDelivery(cmd, store, filter, func(d outbox.Delivery) error {
 		next := "-"
 		if d.State == outbox.Pending {
-			next = timeText(d.Next)
+			next = cli.TimeText(d.Next)
 		}
 		rows = append(rows, []string{
 			d.Agent, d.Destination, d.Secret, string(d.State), strconv.FormatInt(d.Version, 10),
-			strconv.FormatInt(d.DeliveredVersion, 10), strconv.Itoa(d.Attempts), next, dash(d.Reason),
+			strconv.FormatInt(d.DeliveredVersion, 10), strconv.Itoa(d.Attempts), next, cli.Dash(d.Reason),
 		})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return printTable(cmd, []string{"AGENT", "DESTINATION", "SECRET", "STATE", "WANTED", "THERE", "FAILED", "NEXT", "REASON"}, rows)
+	return cli.PrintTable(cmd, []string{"AGENT", "DESTINATION", "SECRET", "STATE", "WANTED", "THERE", "FAILED", "NEXT", "REASON"}, rows)
 }
 
 func newDeliveriesShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show AGENT DESTINATION SECRET",
 		Short: "Show one delivery with its envelope and statement",
-		Args:  arguments(cobra.ExactArgs(3)),
+		Args:  cli.Arguments(cobra.ExactArgs(3)),
 	}
-	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		store, err := openOutbox(cmd, *path)
 		if err != nil {
@@ -167,7 +168,7 @@ func newDeliveriesShow() *cobra.Command {
 			return err
 		}
 		if *asJSON {
-			return printJSON(cmd, viewOf(delivery))
+			return cli.PrintJSON(cmd, viewOf(delivery))
 		}
 		return showDelivery(cmd, delivery)
 	}
@@ -176,19 +177,19 @@ func newDeliveriesShow() *cobra.Command {
 
 func showDelivery(cmd *cobra.Command, d outbox.Delivery) error {
 	envelope := fmt.Sprintf("%d bytes", len(d.Envelope))
-	if len(d.Envelope) > 0 && printable(d.Envelope) {
+	if len(d.Envelope) > 0 && cli.Printable(d.Envelope) {
 		envelope = string(d.Envelope)
 	}
 	rows := [][]string{
 		{"destination", d.Destination}, {"secret", d.Secret}, {"state", string(d.State)}, {"operation", d.Operation},
 		{"wanted version", strconv.FormatInt(d.Version, 10)},
 		{"version there", strconv.FormatInt(d.DeliveredVersion, 10)},
-		{"format", dash(d.Format)}, {"key", dash(d.KeyID)},
-		{"source", d.Source}, {"event", d.EventID}, {"accepted", timeText(d.AcceptedAt)},
-		{"delivered", timeText(d.DeliveredAt)}, {"failed attempts", strconv.Itoa(d.Attempts)},
-		{"reason", dash(d.Reason)}, {"envelope", envelope}, {"statement", dash(d.Statement)},
+		{"format", cli.Dash(d.Format)}, {"key", cli.Dash(d.KeyID)},
+		{"source", d.Source}, {"event", d.EventID}, {"accepted", cli.TimeText(d.AcceptedAt)},
+		{"delivered", cli.TimeText(d.DeliveredAt)}, {"failed attempts", strconv.Itoa(d.Attempts)},
+		{"reason", cli.Dash(d.Reason)}, {"envelope", envelope}, {"statement", cli.Dash(d.Statement)},
 	}
-	return printTable(cmd, []string{"agent", d.Agent}, rows)
+	return cli.PrintTable(cmd, []string{"agent", d.Agent}, rows)
 }
 
 func newDeliveriesRetry() *cobra.Command {
@@ -199,9 +200,9 @@ func newDeliveriesRetry() *cobra.Command {
 pending ones, unless --state says otherwise (delivered ones are delivered once
 more). Blocked ones have nothing to deliver: mend the agent's key and push the
 secret again.`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 	}
-	path, asJSON, filterOf := configFlag(cmd), jsonFlag(cmd), addFilter(cmd)
+	path, asJSON, filterOf := cli.ConfigFlag(cmd), cli.JSONFlag(cmd), addFilter(cmd)
 	all := cmd.Flags().Bool("all", false, "all agents and secrets")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		filter, err := filterOf()
@@ -209,7 +210,7 @@ secret again.`,
 			return err
 		}
 		if !*all && filter.Agent == "" && filter.Destination == "" && filter.Secret == "" {
-			return usageErrorf("say which: --agent, --destination, --secret or --all")
+			return cli.UsageErrorf("say which: --agent, --destination, --secret or --all")
 		}
 		if len(filter.States) == 0 {
 			filter.States = []outbox.State{outbox.Dead, outbox.Pending}
@@ -223,7 +224,7 @@ secret again.`,
 			return err
 		}
 		if *asJSON {
-			return printJSON(cmd, map[string]int{"retried": n})
+			return cli.PrintJSON(cmd, map[string]int{"retried": n})
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d deliveries are due now\n", n)
 		return err

@@ -3,16 +3,26 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
+	// Runs the commands that need nothing of the service, and exits, before the
+	// rest of the program is initialised.
+	_ "github.com/sealrelay/sealrelay/cmd/sealrelay/internal/early"
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/local"
 )
 
 func main() { os.Exit(run()) }
 
-func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return execute(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
+func run() int { return cli.Main(newRoot(), unavailable) }
+
+func newRoot() *cobra.Command {
+	root := cli.NewRoot(
+		newDemo(), newServe(), newPush(),
+		newAgents(), newDeliveries(), newAudit(), newConfig(), newVersion(),
+	)
+	root.AddCommand(local.Commands(local.Service{AgentKey: agentKey})...)
+	return root
 }

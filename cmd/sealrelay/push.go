@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
 	"github.com/sealrelay/sealrelay/hooks/verify"
@@ -45,7 +46,7 @@ The value is sent as it comes: a newline at its end is part of it.`,
       --url https://relay.example:8443/v1/hooks/scripts --secret-file hook.secret
   printf '{"user":"app","password":"%s"}' "$P" | sealrelay push prod/db/orders --fields
   sealrelay push prod/db/orders --delete`,
-		Args: arguments(cobra.ExactArgs(1)),
+		Args: cli.Arguments(cobra.ExactArgs(1)),
 	}
 	f := &pushFlags{}
 	flags := cmd.Flags()
@@ -63,7 +64,7 @@ The value is sent as it comes: a newline at its end is part of it.`,
 	cmd.MarkFlagsMutuallyExclusive("secret-file", "token-file")
 	cmd.MarkFlagsMutuallyExclusive("delete", "fields")
 	cmd.MarkFlagsRequiredTogether("client-cert", "client-key")
-	asJSON := jsonFlag(cmd)
+	asJSON := cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := f.client()
 		if err != nil {
@@ -85,7 +86,7 @@ The value is sent as it comes: a newline at its end is part of it.`,
 
 func (f *pushFlags) client() (*push.Client, error) {
 	if f.url == "" {
-		return nil, usageErrorf("missing address; give --url https://HOST/v1/hooks/SOURCE")
+		return nil, cli.UsageErrorf("missing address; give --url https://HOST/v1/hooks/SOURCE")
 	}
 	httpClient, err := push.NewHTTP(f.tls)
 	if err != nil {
@@ -102,14 +103,14 @@ func (f *pushFlags) client() (*push.Client, error) {
 			client.Secret, err = verify.ParseSecret(text)
 		}
 	default:
-		err = usageErrorf("missing credential; give --secret-file or --token-file")
+		err = cli.UsageErrorf("missing credential; give --secret-file or --token-file")
 	}
 	return client, err
 }
 
 // readSecretFile reads a credential without the newline at its end.
 func readSecretFile(name string) (*secretbytes.Value, error) {
-	data, err := readFile(name)
+	data, err := cli.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("read credential: %w", err)
 	}
@@ -120,14 +121,14 @@ func readSecretFile(name string) (*secretbytes.Value, error) {
 func (f *pushFlags) event(cmd *cobra.Command, name string) (hooks.Event, error) {
 	event := hooks.Event{ID: f.eventID, Secret: name, Operation: hooks.Set, OccurredAt: time.Now()}
 	if err := hooks.CheckName(name); err != nil {
-		return event, usageError{err}
+		return event, cli.UsageErrorf("%w", err)
 	}
 	if f.delete {
 		event.Operation = hooks.Delete
 		return event, nil
 	}
-	in := &inputFlags{what: "secret", secret: !f.fields}
-	value, err := in.read(cmd)
+	in := &cli.Input{What: "secret", Secret: !f.fields}
+	value, err := in.Read(cmd)
 	if err != nil {
 		return event, err
 	}
@@ -161,7 +162,7 @@ func parseFields(value *secretbytes.Value) (*secretbytes.Value, []string, error)
 
 func printAnswer(cmd *cobra.Command, answer wire.Answer, asJSON bool) error {
 	if asJSON {
-		if err := printJSON(cmd, answer); err != nil {
+		if err := cli.PrintJSON(cmd, answer); err != nil {
 			return err
 		}
 	} else if err := printAnswerText(cmd, answer); err != nil {
@@ -169,7 +170,7 @@ func printAnswer(cmd *cobra.Command, answer wire.Answer, asJSON bool) error {
 	}
 	for _, agent := range answer.Agents {
 		if agent.Outcome == wire.Blocked {
-			return errAttention{"some agents get nothing until their key is mended and the secret pushed again"}
+			return cli.Attentionf("some agents get nothing until their key is mended and the secret pushed again")
 		}
 	}
 	return nil
@@ -179,10 +180,10 @@ func printAnswerText(cmd *cobra.Command, answer wire.Answer) error {
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: version %d of %s (event %s)\n", answer.Status, answer.Version, answer.Secret, answer.EventID)
 	var rows [][]string
 	for _, agent := range answer.Agents {
-		rows = append(rows, []string{agent.Agent, string(agent.Outcome), strings.Join(agent.Destinations, ","), dash(agent.Detail)})
+		rows = append(rows, []string{agent.Agent, string(agent.Outcome), strings.Join(agent.Destinations, ","), cli.Dash(agent.Detail)})
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	return printTable(cmd, []string{"AGENT", "OUTCOME", "DESTINATIONS", "DETAIL"}, rows)
+	return cli.PrintTable(cmd, []string{"AGENT", "OUTCOME", "DESTINATIONS", "DETAIL"}, rows)
 }

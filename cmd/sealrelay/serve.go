@@ -8,20 +8,10 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
 )
-
-// defaultConfig is where the configuration is unless --config says otherwise.
-const defaultConfig = "sealrelay.yaml"
-
-func configFlag(cmd *cobra.Command) *string {
-	path := os.Getenv("SEALRELAY_CONFIG")
-	if path == "" {
-		path = defaultConfig
-	}
-	return cmd.Flags().StringP("config", "c", path, "configuration `file` (environment: SEALRELAY_CONFIG)")
-}
 
 func newServe() *cobra.Command {
 	cmd := &cobra.Command{
@@ -29,9 +19,9 @@ func newServe() *cobra.Command {
 		Short: "Receive hooks, seal, deliver",
 		Long: `Receive hooks, seal the secrets, deliver the envelopes, until SIGINT or SIGTERM.
 SIGHUP reads the configuration again and keeps the old one if the new is bad.`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 	}
-	path := configFlag(cmd)
+	path := cli.ConfigFlag(cmd)
 	insecure := cmd.Flags().Bool("insecure-loopback", false, "serve plain HTTP, on loopback only, for a proxy that terminates TLS")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := config.Load(*path)

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 )
 
 // version is set by the release build (-ldflags "-X main.version=...").
@@ -23,11 +25,11 @@ func buildVersion() string {
 }
 
 func newVersion() *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: arguments(cobra.NoArgs)}
-	asJSON := jsonFlag(cmd)
+	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: cli.Arguments(cobra.NoArgs)}
+	asJSON := cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *asJSON {
-			return printJSON(cmd, map[string]string{
+			return cli.PrintJSON(cmd, map[string]string{
 				"version": buildVersion(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
 			})
 		}

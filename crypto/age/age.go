@@ -1,120 +1,58 @@
 // Package age seals and opens with age (https://age-encryption.org/v1), for
-// X25519 and for hybrid post-quantum recipients. Envelopes are what the age
-// command writes and reads: binary, authenticated as a whole, for one
-// recipient each.
+// the recipients of the age command: X25519, hybrid post-quantum, SSH keys
+// (Ed25519, and RSA of at least 2048 bits) and plugins, through which hardware
+// keys work. Envelopes are what that command writes and reads.
+//
+// A plugin is a program, age-plugin-NAME on the PATH, which is run at each seal
+// or open with its recipient or identity; what it may ask its user is up to the
+// ClientUI that the key was made with. Envelopes under a passphrase are not
+// opened: a passphrase is no key of a recipient.
+//
+// A file key and the last chunk that was worked on stay in memory that the
+// library does not wipe; what this package itself reads into is wiped.
 package age
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"io"
 
-	"filippo.io/age"
 	"filippo.io/age/armor"
 
 	"github.com/sealrelay/sealrelay/crypto"
-	"github.com/sealrelay/sealrelay/crypto/keys"
 )
 
+// intro is the first line of an envelope in raw form; it has the version.
+const intro = "age-encryption.org/v1\n"
+
 // Format is the age format.
+//
+// Its recipients are *age.X25519Recipient, *age.HybridRecipient,
+// *plugin.Recipient, ed25519.PublicKey and *rsa.PublicKey, the last two as SSH
+// keys; its identities their private counterparts. An identity of a plugin has
+// no KeyID: which recipient it opens for, the plugin alone knows. A failing
+// plugin is crypto.ErrUnsupportedKey.
+//
+// SealTo and Stream refuse to mix post-quantum recipients with others, as
+// crypto.ErrForbidden.
 var Format = crypto.Format{
 	Name:      "age",
 	Extension: ".age",
+	// The names are those of stanzas in https://c2sp.org/age.
+	Algorithms: []crypto.Algorithm{
+		{Name: "mlkem768x25519", Keys: "age hybrid (age1pq1...)", PostQuantum: true},
+		{Name: "X25519", Keys: "age X25519 (age1...)"},
+		{Name: "ssh-ed25519", Keys: "Ed25519 of SSH"},
+		{Name: "ssh-rsa", Keys: "RSA of SSH, at least 2048 bits"},
+		{Name: "plugin", Keys: "age plugin (age1NAME1...); its own algorithm"},
+	},
 	Recipient: newRecipient,
 	Identity:  newIdentity,
-	Detect: func(data []byte) bool {
-		return isArmored(data) || bytes.HasPrefix(data, []byte("age-encryption.org/v1\n"))
+	SealTo:    sealTo,
+	Forms: []crypto.Form{
+		{Name: "raw", Write: writeRaw},
+		{Name: "armor", Write: writeArmor},
 	},
-}
-
-type recipient struct {
-	id  string
-	key age.Recipient
-}
-
-func newRecipient(publicKey any) (crypto.Recipient, error) {
-	switch key := publicKey.(type) {
-	case *age.X25519Recipient, *age.HybridRecipient:
-		id, err := keys.ID(key)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", crypto.ErrUnsupportedKey, err)
-		}
-		return &recipient{id: id, key: key.(age.Recipient)}, nil
-	}
-	return nil, fmt.Errorf("%w: age takes recipients that begin with age1, not %s", crypto.ErrUnsupportedKey, keys.Kind(publicKey))
-}
-
-func (r *recipient) KeyID() string { return r.id }
-
-func (r *recipient) Seal(plaintext []byte) ([]byte, error) {
-	var envelope bytes.Buffer
-	w, err := age.Encrypt(&envelope, r.key)
-	if err != nil {
-		return nil, fmt.Errorf("seal with age: %w", err)
-	}
-	if _, err := w.Write(plaintext); err != nil {
-		return nil, fmt.Errorf("seal with age: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("seal with age: %w", err)
-	}
-	return envelope.Bytes(), nil
-}
-
-type identity struct {
-	id  string
-	key age.Identity
-}
-
-func newIdentity(privateKey any) (crypto.Identity, error) {
-	switch key := privateKey.(type) {
-	case *age.X25519Identity, *age.HybridIdentity:
-		public, err := keys.PublicOf(key)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", crypto.ErrUnsupportedKey, err)
-		}
-		id, err := keys.ID(public)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", crypto.ErrUnsupportedKey, err)
-		}
-		return &identity{id: id, key: key.(age.Identity)}, nil
-	}
-	return nil, fmt.Errorf("%w: age takes identities that begin with AGE-SECRET-KEY-, not a %T", crypto.ErrUnsupportedKey, privateKey)
-}
-
-func (i *identity) KeyID() string { return i.id }
-
-// Open takes armored envelopes too, though Seal writes none. An envelope whose
-// header cannot be read is crypto.ErrMalformed, one for other recipients
-// crypto.ErrNoMatch; whatever fails after that is crypto.ErrDamaged.
-func (i *identity) Open(envelope []byte) ([]byte, error) {
-	if isArmored(envelope) {
-		var err error
-		if envelope, err = io.ReadAll(armor.NewReader(bytes.NewReader(envelope))); err != nil {
-			return nil, fmt.Errorf("%w: armor cannot be read", crypto.ErrMalformed)
-		}
-	}
-	if _, err := age.ExtractHeader(bytes.NewReader(envelope)); err != nil {
-		return nil, fmt.Errorf("%w: age header cannot be read", crypto.ErrMalformed)
-	}
-	r, err := age.Decrypt(bytes.NewReader(envelope), i.key)
-	if err != nil {
-		if _, other := errors.AsType[*age.NoIdentityMatchError](err); other {
-			return nil, fmt.Errorf("%w: it is for another age recipient", crypto.ErrNoMatch)
-		}
-		return nil, fmt.Errorf("%w: age header is changed or cut off", crypto.ErrDamaged)
-	}
-	// As large as ReadFrom will want: a buffer that grows leaves copies behind.
-	plaintext := make([]byte, 0, len(envelope)+bytes.MinRead)
-	buf := bytes.NewBuffer(plaintext)
-	if _, err := buf.ReadFrom(r); err != nil {
-		clear(plaintext[:cap(plaintext)])
-		return nil, fmt.Errorf("%w: age payload is changed, cut off or followed by more", crypto.ErrDamaged)
-	}
-	return buf.Bytes(), nil
-}
-
-func isArmored(data []byte) bool {
-	return bytes.HasPrefix(data, []byte(armor.Header))
+	Stream: &crypto.Stream{Seal: sealStream, Open: openStream},
+	Detect: func(data []byte) bool {
+		return bytes.HasPrefix(data, []byte(intro)) || bytes.HasPrefix(data, []byte(armor.Header))
+	},
 }

@@ -7,29 +7,38 @@ import (
 
 	"github.com/sealrelay/sealrelay/crypto"
 	"github.com/sealrelay/sealrelay/crypto/age"
+	"github.com/sealrelay/sealrelay/crypto/cms"
 	"github.com/sealrelay/sealrelay/crypto/js7"
-	"github.com/sealrelay/sealrelay/crypto/keys"
+	"github.com/sealrelay/sealrelay/crypto/jwe"
+	"github.com/sealrelay/sealrelay/crypto/openpgp"
 )
 
 // All are the formats, in the order in which Detect tries them. It must not be
 // changed.
-var All = []crypto.Format{age.Format, js7.Format}
+var All = []crypto.Format{age.Format, openpgp.Format, jwe.Format, cms.Format, js7.Format}
 
 // ByName returns the format of that name; the error of an unknown one lists
 // those there are.
 func ByName(name string) (crypto.Format, error) {
-	var names []string
 	for _, format := range All {
 		if format.Name == name {
 			return format, nil
 		}
-		names = append(names, format.Name)
 	}
-	return crypto.Format{}, fmt.Errorf("unknown envelope format %q; there are %s", name, strings.Join(names, ", "))
+	return crypto.Format{}, fmt.Errorf("unknown envelope format %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
-// Detect returns the format that data is in. That it was detected says nothing
-// of whether the envelope opens.
+// Names are the names of All, in its order.
+func Names() []string {
+	names := make([]string, len(All))
+	for i, format := range All {
+		names[i] = format.Name
+	}
+	return names
+}
+
+// Detect returns the format that data is in, of which the first 64 KiB are
+// enough. That it was detected says nothing of whether the envelope opens.
 func Detect(data []byte) (crypto.Format, bool) {
 	for _, format := range All {
 		if format.Detect(data) {
@@ -37,25 +46,4 @@ func Detect(data []byte) (crypto.Format, bool) {
 		}
 	}
 	return crypto.Format{}, false
-}
-
-// RecipientFor makes a recipient of a public key in the named format; an empty
-// name means the key's default. Errors are those of ByName and of the format,
-// crypto.ErrUnsupportedKey for a key that no format takes.
-func RecipientFor(public *keys.Public, formatName string) (crypto.Recipient, crypto.Format, error) {
-	if formatName == "" {
-		formatName = public.DefaultFormat()
-	}
-	if formatName == "" {
-		return nil, crypto.Format{}, fmt.Errorf("%w: nothing can be sealed to a key of kind %s", crypto.ErrUnsupportedKey, public.Kind())
-	}
-	format, err := ByName(formatName)
-	if err != nil {
-		return nil, crypto.Format{}, err
-	}
-	recipient, err := format.Recipient(public.Key)
-	if err != nil {
-		return nil, crypto.Format{}, err
-	}
-	return recipient, format, nil
 }

@@ -41,7 +41,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	_, err := formats.ByName("zip")
-	if err == nil || !strings.Contains(err.Error(), "age, js7") {
+	if err == nil || !strings.Contains(err.Error(), "age, openpgp, jwe, cms, js7") {
 		t.Errorf("error of an unknown name is %v", err)
 	}
 }

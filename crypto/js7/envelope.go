@@ -48,6 +48,34 @@ func parseEnvelope(data []byte) (envelope, error) {
 	return envelope{head, ciphertext}, nil
 }
 
+// rewrite writes an envelope with this prefix, or without one.
+func rewrite(prefix string) func([]byte) ([]byte, error) {
+	return func(data []byte) ([]byte, error) {
+		parsed, err := parseEnvelope(data)
+		if err != nil {
+			return nil, err
+		}
+		return parsed.append([]byte(prefix)), nil
+	}
+}
+
+// maxWrapped is the base64 of a key that is wrapped for RSA of 16384 bits.
+const maxWrapped = 2732
+
+// detect looks at the two fields before the value, which need not be whole.
+func detect(data []byte) bool {
+	wrapped, rest, found := bytes.Cut(bytes.TrimPrefix(data, []byte(prefix)), []byte(" "))
+	if !found || len(wrapped) > maxWrapped {
+		return false
+	}
+	iv, _, found := bytes.Cut(rest, []byte(" "))
+	if !found {
+		return false
+	}
+	_, err := parseHeader(wrapped, iv)
+	return err == nil
+}
+
 func parseHeader(wrapped, iv []byte) (header, error) {
 	var h header
 	var err error

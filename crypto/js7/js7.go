@@ -25,6 +25,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"fmt"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
@@ -38,6 +39,15 @@ var Format = crypto.Format{
 	Name:      "js7",
 	Extension: ".js7",
 	Legacy:    true,
+	Algorithms: []crypto.Algorithm{
+		{Name: "ECIES with HMAC-SHA-1, AES-128-CBC", Keys: "EC on P-256, P-384, P-521 and secp256k1", Legacy: true},
+		{Name: "RSAES-PKCS1-v1_5, AES-128-CBC", Keys: "RSA of 2048 bits or more", Legacy: true},
+		{Name: "AES-192-CBC and AES-256-CBC under either", Keys: "all of these", Legacy: true, OpenOnly: true},
+	},
+	Forms: []crypto.Form{
+		{Name: "enc", Write: rewrite(prefix)},
+		{Name: "bare", Write: rewrite("")},
+	},
 	Recipient: func(publicKey any) (crypto.Recipient, error) {
 		recipient, err := NewRecipient(publicKey)
 		if err != nil {
@@ -52,10 +62,7 @@ var Format = crypto.Format{
 		}
 		return identity, nil
 	},
-	Detect: func(data []byte) bool {
-		_, err := parseEnvelope(data)
-		return err == nil
-	},
+	Detect: detect,
 }
 
 // keySize is the size of the AES keys that are made, in bytes.
@@ -69,12 +76,15 @@ type Recipient struct {
 }
 
 // NewRecipient takes a *rsa.PublicKey of at least 2048 bits, an
-// *ecdsa.PublicKey on P-256, P-384 or P-521, or a *secp256k1.PublicKey. It
-// returns crypto.ErrForbidden for a shorter RSA key, crypto.ErrUnsupportedKey
+// *ecdsa.PublicKey on P-256, P-384 or P-521, a *secp256k1.PublicKey, or a
+// *x509.Certificate of one of the former, which stands for its key. It returns crypto.ErrForbidden for a shorter RSA key, crypto.ErrUnsupportedKey
 // for any other key.
 func NewRecipient(publicKey any) (*Recipient, error) {
 	var wrap func([]byte) ([]byte, error)
 	var err error
+	if certificate, ok := publicKey.(*x509.Certificate); ok {
+		publicKey = certificate.PublicKey
+	}
 	switch key := publicKey.(type) {
 	case *rsa.PublicKey:
 		wrap, err = wrapRSA(key)

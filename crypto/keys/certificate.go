@@ -7,29 +7,31 @@ import (
 	"fmt"
 	"math/big"
 	"time"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
-// parseCertificate reads the certificate that data begins with. What follows
-// it in a TRUSTED CERTIFICATE (OpenSSL's notes on trust) is not used.
-func parseCertificate(data []byte) (*Public, error) {
+// parseCertificate reads a certificate (RFC 5280). What follows it in a TRUSTED
+// CERTIFICATE, OpenSSL's notes on trust, is not used; nothing else has anything
+// behind it.
+func parseCertificate(data []byte, trusted bool) (*Public, error) {
 	var outer asn1.RawValue
-	if _, err := asn1.Unmarshal(data, &outer); err != nil {
-		return nil, fmt.Errorf("%w: certificate is not DER: %w", ErrMalformed, err)
+	rest, err := asn1.Unmarshal(data, &outer)
+	if err != nil || len(rest) > 0 && !trusted {
+		return nil, fmt.Errorf("%w: certificate is damaged or cut off, or has something behind it", ErrMalformed)
 	}
 	der := outer.FullBytes
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
-		if public := secp256k1Certificate(der); public != nil {
-			return public, nil
-		}
-		return nil, fmt.Errorf("%w: certificate cannot be read: %w", ErrMalformed, err)
+		return parseRawCertificate(der, err)
 	}
-	key, err := supported(certificate.PublicKey)
+	key, err := parseSPKI(certificate.RawSubjectPublicKeyInfo)
 	if err != nil {
 		return nil, err
 	}
 	return &Public{
 		Key:            key,
+		Container:      X509,
 		CertificateDER: der,
 		Certificate:    certificate,
 		NotBefore:      certificate.NotBefore,
@@ -59,33 +61,39 @@ type rawCertificate struct {
 
 var oidKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 15}
 
-// secp256k1Certificate reads a certificate of a secp256k1 key; nil if it is
-// none. The signature is not checked: no more is an unchained certificate's.
-func secp256k1Certificate(der []byte) *Public {
+// parseRawCertificate reads a certificate that crypto/x509 refused with this
+// error because it does not know the curve. The signature is not checked: no
+// more is an unchained certificate's.
+func parseRawCertificate(der []byte, refused error) (*Public, error) {
 	var raw rawCertificate
-	if rest, err := asn1.Unmarshal(der, &raw); err != nil || len(rest) > 0 {
-		return nil
+	if !unmarshal(der, &raw) {
+		return nil, fmt.Errorf("%w: certificate cannot be read: %w", ErrMalformed, refused)
 	}
-	key, found := secp256k1SPKI(raw.TBS.PublicKey.FullBytes)
-	if !found {
-		return nil
+	key, err := parseSPKI(raw.TBS.PublicKey.FullBytes)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := key.(*secp256k1.PublicKey); !ok {
+		return nil, fmt.Errorf("%w: certificate cannot be read: %w", ErrMalformed, refused)
 	}
 	public := &Public{
 		Key:            key,
+		Container:      X509,
 		CertificateDER: der,
 		NotBefore:      raw.TBS.Validity.NotBefore,
 		NotAfter:       raw.TBS.Validity.NotAfter,
 	}
 	for _, extension := range raw.TBS.Extensions {
-		if extension.Id.Equal(oidKeyUsage) {
-			var bits asn1.BitString
-			if rest, err := asn1.Unmarshal(extension.Value, &bits); err != nil || len(rest) > 0 {
-				return nil
-			}
-			for i := range 9 { // RFC 5280, section 4.2.1.3; bit i is x509's 1<<i.
-				public.KeyUsage |= x509.KeyUsage(bits.At(i) << i)
-			}
+		if !extension.Id.Equal(oidKeyUsage) {
+			continue
+		}
+		var bits asn1.BitString
+		if !unmarshal(extension.Value, &bits) {
+			return nil, fmt.Errorf("%w: the certificate's key usage cannot be read", ErrMalformed)
+		}
+		for i := range 9 { // RFC 5280, section 4.2.1.3; bit i is x509's 1<<i.
+			public.KeyUsage |= x509.KeyUsage(bits.At(i) << i)
 		}
 	}
-	return public
+	return public, nil
 }

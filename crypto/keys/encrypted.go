@@ -15,11 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-)
 
-// maxIterations bounds the work that a key file can ask for; OpenSSL writes
-// 2048, today's advice is 600,000.
-const maxIterations = 10_000_000
+	"golang.org/x/crypto/scrypt"
+)
 
 var (
 	errNoPassword    = fmt.Errorf("%w: it needs a password; give it in a file", ErrPassword)
@@ -27,30 +25,37 @@ var (
 )
 
 // The parts of EncryptedPrivateKeyInfo (RFC 5958, section 3) with PBES2 and
-// PBKDF2 (RFC 8018, appendix A).
+// PBKDF2 (RFC 8018, appendix A) or scrypt (RFC 7914, section 7.1).
 type (
 	encryptedPKCS8 struct {
 		Algorithm pkix.AlgorithmIdentifier
 		Data      []byte
 	}
-	pbes2 struct{ Derivation, Cipher pkix.AlgorithmIdentifier }
-	kdf   struct {
+	pbes2        struct{ Derivation, Cipher pkix.AlgorithmIdentifier }
+	pbkdf2Params struct {
 		Salt       []byte
 		Iterations int
 		KeyLength  int                      `asn1:"optional"`
 		PRF        pkix.AlgorithmIdentifier `asn1:"optional"`
+	}
+	scryptParams struct {
+		Salt      []byte
+		N, R, P   int
+		KeyLength int `asn1:"optional"`
 	}
 )
 
 const (
 	oidPBES2  = "1.2.840.113549.1.5.13"
 	oidPBKDF2 = "1.2.840.113549.1.5.12"
+	oidScrypt = "1.3.6.1.4.1.11591.4.11"
 )
 
 // prfs are the HMACs of RFC 8018, appendix B.1; none named means SHA-1.
 var prfs = map[string]func() hash.Hash{
 	"":                    sha1.New,
 	"1.2.840.113549.2.7":  sha1.New,
+	"1.2.840.113549.2.8":  sha256.New224,
 	"1.2.840.113549.2.9":  sha256.New,
 	"1.2.840.113549.2.10": sha512.New384,
 	"1.2.840.113549.2.11": sha512.New,
@@ -68,29 +73,35 @@ var cbcCiphers = map[string]struct {
 }
 
 // decryptPKCS8 opens an EncryptedPrivateKeyInfo; the caller wipes what it
-// returns. It is written out here because it must take any file without a
-// panic and tell an unknown algorithm from a wrong password.
-func decryptPKCS8(der, password []byte) ([]byte, error) {
-	if password == nil {
-		return nil, errNoPassword
-	}
+// returns.
+func decryptPKCS8(der []byte, with *unlocker) ([]byte, error) {
 	var info encryptedPKCS8
 	if !unmarshal(der, &info) {
 		return nil, fmt.Errorf("%w: encrypted PKCS#8 key is damaged", ErrMalformed)
 	}
-	if oid := info.Algorithm.Algorithm.String(); oid != oidPBES2 {
-		return nil, fmt.Errorf("%w: private key is encrypted with scheme %s; re-encrypt it with openssl pkcs8 -topk8 -v2 aes-256-cbc", ErrUnsupported, oid)
+	if with.password == nil {
+		return nil, errNoPassword
+	}
+	return with.decrypt(info.Algorithm, info.Data)
+}
+
+// decrypt opens data, in place, that is encrypted with a password-based scheme.
+// It is written out here because it must take any file without a panic, bound
+// the work, and tell an unknown algorithm from a wrong password.
+func (u *unlocker) decrypt(algorithm pkix.AlgorithmIdentifier, data []byte) ([]byte, error) {
+	if oid := algorithm.Algorithm.String(); oid != oidPBES2 {
+		return u.decryptPBES1(algorithm, data)
 	}
 	var scheme pbes2
 	var iv []byte
-	if !unmarshal(info.Algorithm.Parameters.FullBytes, &scheme) || !unmarshal(scheme.Cipher.Parameters.FullBytes, &iv) {
+	if !unmarshal(algorithm.Parameters.FullBytes, &scheme) || !unmarshal(scheme.Cipher.Parameters.FullBytes, &iv) {
 		return nil, fmt.Errorf("%w: PBES2 parameters of the encrypted key are damaged", ErrMalformed)
 	}
 	known, ok := cbcCiphers[scheme.Cipher.Algorithm.String()]
 	if !ok {
 		return nil, fmt.Errorf("%w: private key is encrypted with cipher %s; re-encrypt it with openssl pkcs8 -topk8 -v2 aes-256-cbc", ErrUnsupported, scheme.Cipher.Algorithm)
 	}
-	key, err := deriveKey(scheme.Derivation, password, known.keySize)
+	key, err := u.deriveKey(scheme.Derivation, known.keySize)
 	if err != nil {
 		return nil, err
 	}
@@ -99,31 +110,66 @@ func decryptPKCS8(der, password []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
-	size := block.BlockSize()
-	if len(iv) != size || len(info.Data) == 0 || len(info.Data)%size != 0 {
-		return nil, fmt.Errorf("%w: encrypted key is cut off or damaged", ErrMalformed)
-	}
-	cipher.NewCBCDecrypter(block, iv).CryptBlocks(info.Data, info.Data)
-	return unpad(info.Data, size)
+	return decryptCBC(block, iv, data)
 }
 
-// deriveKey is PBKDF2 (RFC 8018, section 5.2).
-func deriveKey(derivation pkix.AlgorithmIdentifier, password []byte, size int) ([]byte, error) {
-	if oid := derivation.Algorithm.String(); oid != oidPBKDF2 {
-		return nil, fmt.Errorf("%w: private key is encrypted with key derivation %s, only PBKDF2 is read; re-encrypt it with openssl pkcs8 -topk8 -v2 aes-256-cbc", ErrUnsupported, oid)
+// deriveKey is the key derivation of a PBES2 scheme.
+func (u *unlocker) deriveKey(derivation pkix.AlgorithmIdentifier, size int) ([]byte, error) {
+	switch oid := derivation.Algorithm.String(); oid {
+	case oidPBKDF2:
+		return u.pbkdf2(derivation.Parameters.FullBytes, size)
+	case oidScrypt:
+		return u.scrypt(derivation.Parameters.FullBytes, size)
+	default:
+		return nil, fmt.Errorf("%w: private key is encrypted with key derivation %s; PBKDF2 and scrypt are read; re-encrypt it with openssl pkcs8 -topk8 -v2 aes-256-cbc", ErrUnsupported, oid)
 	}
-	var params kdf
-	if !unmarshal(derivation.Parameters.FullBytes, &params) {
+}
+
+// pbkdf2 is PBKDF2 (RFC 8018, section 5.2).
+func (u *unlocker) pbkdf2(der []byte, size int) ([]byte, error) {
+	var params pbkdf2Params
+	if !unmarshal(der, &params) || params.KeyLength != 0 && params.KeyLength != size {
 		return nil, fmt.Errorf("%w: PBKDF2 parameters of the encrypted key are damaged", ErrMalformed)
-	}
-	if params.Iterations < 1 || params.Iterations > maxIterations || params.KeyLength != 0 && params.KeyLength != size {
-		return nil, fmt.Errorf("%w: PBKDF2 parameters of the encrypted key are out of range", ErrMalformed)
 	}
 	prf, ok := prfs[params.PRF.Algorithm.String()]
 	if !ok {
 		return nil, fmt.Errorf("%w: private key is encrypted with PBKDF2 over %s; HMAC with SHA-1 and SHA-2 is read", ErrUnsupported, params.PRF.Algorithm)
 	}
-	return pbkdf2.Key(prf, string(password), params.Salt, params.Iterations, size)
+	if err := u.work(int64(params.Iterations)); err != nil {
+		return nil, err
+	}
+	return pbkdf2.Key(prf, string(u.password), params.Salt, params.Iterations, size)
+}
+
+// scrypt is scrypt (RFC 7914, section 6). Its memory is 128 times N times r, so
+// the bound on the work keeps it under 1.3 GB.
+func (u *unlocker) scrypt(der []byte, size int) ([]byte, error) {
+	var params scryptParams
+	if !unmarshal(der, &params) || params.KeyLength != 0 && params.KeyLength != size {
+		return nil, fmt.Errorf("%w: scrypt parameters of the encrypted key are damaged", ErrMalformed)
+	}
+	if max(params.N, params.R, params.P) > maxRounds || min(params.N, params.R, params.P) < 1 {
+		return nil, errTooMuchWork
+	}
+	memory := min(int64(params.N)*int64(params.R), maxRounds+1) // So that the product stays small.
+	if err := u.work(memory * int64(params.P)); err != nil {
+		return nil, err
+	}
+	key, err := scrypt.Key(u.password, params.Salt, params.N, params.R, params.P, size)
+	if err != nil {
+		return nil, fmt.Errorf("%w: scrypt parameters of the encrypted key are out of range", ErrMalformed)
+	}
+	return key, nil
+}
+
+// decryptCBC decrypts data in place and removes the padding.
+func decryptCBC(block cipher.Block, iv, data []byte) ([]byte, error) {
+	size := block.BlockSize()
+	if len(iv) != size || len(data) == 0 || len(data)%size != 0 {
+		return nil, fmt.Errorf("%w: encrypted key is cut off or damaged", ErrMalformed)
+	}
+	cipher.NewCBCDecrypter(block, iv).CryptBlocks(data, data)
+	return unpad(data, size)
 }
 
 // unpad removes the padding of RFC 8018, section 6.1.1.

@@ -2,12 +2,14 @@
 // new ones. What a file holds is found by its content, never by its name.
 //
 // The key types are those of the standard library (*rsa.PublicKey,
-// *ecdsa.PublicKey, ed25519.PublicKey and their private counterparts), of
-// github.com/decred/dcrd/dcrec/secp256k1/v4 for the one curve that the standard
-// library lacks, and of filippo.io/age.
+// *ecdsa.PublicKey, ed25519.PublicKey, *ecdh.PublicKey on X25519 and their
+// private counterparts), of github.com/decred/dcrd/dcrec/secp256k1/v4 for the
+// one curve that the standard library lacks, of filippo.io/age and its plugin
+// package, and *openpgp.Entity of github.com/ProtonMail/go-crypto/openpgp/v2.
 package keys
 
 import (
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -18,6 +20,8 @@ import (
 	"fmt"
 
 	"filippo.io/age"
+	"filippo.io/age/plugin"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
@@ -35,22 +39,27 @@ var (
 
 // ID names a public key: "sha256:" and the lower-case hex SHA-256 of its
 // SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7; EC points uncompressed), so
-// a renewed certificate for the same key has the same ID. For an age recipient
-// it is that of the recipient string's bytes. It returns ErrUnsupported for
-// any other type.
+// a renewed certificate for the same key has the same ID. For an age recipient,
+// a plugin's too, it is that of the recipient string's bytes. For an OpenPGP key
+// it is "openpgp:" and the lower-case hex fingerprint of its primary key. It
+// returns ErrUnsupported for any other type.
 func ID(publicKey any) (string, error) {
 	switch key := publicKey.(type) {
 	case *age.X25519Recipient:
 		return digest([]byte(key.String())), nil
 	case *age.HybridRecipient:
 		return digest([]byte(key.String())), nil
+	case *plugin.Recipient:
+		return digest([]byte(key.String())), nil
+	case *openpgp.Entity:
+		return "openpgp:" + hex.EncodeToString(key.PrimaryKey.Fingerprint), nil
 	case *secp256k1.PublicKey:
 		der, err := marshalSecp256k1(key)
 		if err != nil {
 			return "", err
 		}
 		return digest(der), nil
-	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, *ecdh.PublicKey:
 		der, err := x509.MarshalPKIXPublicKey(key)
 		if err != nil {
 			return "", fmt.Errorf("%w: %w", ErrUnsupported, err)
@@ -61,7 +70,8 @@ func ID(publicKey any) (string, error) {
 }
 
 // Kind says in words what a public key is, such as "RSA-2048", "EC P-256",
-// "EC secp256k1", "Ed25519", "age X25519" or "age hybrid ML-KEM-768+X25519".
+// "EC secp256k1", "Ed25519", "X25519", "age X25519", "age hybrid
+// ML-KEM-768+X25519", "age plugin NAME" or "OpenPGP v4".
 func Kind(publicKey any) string {
 	switch key := publicKey.(type) {
 	case *rsa.PublicKey:
@@ -76,6 +86,14 @@ func Kind(publicKey any) string {
 		return "age X25519"
 	case *age.HybridRecipient:
 		return "age hybrid ML-KEM-768+X25519"
+	case *ecdh.PublicKey:
+		if key.Curve() == ecdh.X25519() {
+			return "X25519"
+		}
+	case *plugin.Recipient:
+		return "age plugin " + key.Name()
+	case *openpgp.Entity:
+		return fmt.Sprintf("OpenPGP v%d", key.PrimaryKey.Version)
 	}
 	return fmt.Sprintf("unknown (%T)", publicKey)
 }
@@ -96,6 +114,12 @@ func PublicOf(privateKey any) (any, error) {
 		return key.Recipient(), nil
 	case *age.HybridIdentity:
 		return key.Recipient(), nil
+	case *plugin.Identity:
+		return key.Recipient(), nil
+	case *ecdh.PrivateKey:
+		return key.PublicKey(), nil
+	case *openpgp.Entity:
+		return key, nil
 	}
 	return nil, fmt.Errorf("%w: a %T is no private key that is read here", ErrUnsupported, privateKey)
 }

@@ -1,90 +1,58 @@
 package keys
 
 import (
-	"bytes"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"strings"
-
-	"filippo.io/age"
+	"slices"
 )
 
-// ParsePrivate reads the one private key of a file: PEM with PKCS#8, PKCS#1 or
-// SEC1 (an EC PARAMETERS block, certificates and text beside it are fine),
-// encrypted PKCS#8 (PBES2 with PBKDF2) and legacy encrypted PEM, or an age
-// identity file. It returns a *rsa.PrivateKey, *ecdsa.PrivateKey,
-// *secp256k1.PrivateKey, ed25519.PrivateKey, *age.X25519Identity or
-// *age.HybridIdentity. password is used for an encrypted key only; nil means
-// that there is none. Errors wrap ErrMalformed, ErrUnsupported or ErrPassword
-// and repeat nothing of what data holds. The caller wipes data and password.
+// ParsePrivate reads the one private key of a file, whatever that is:
+//   - PEM or DER: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017), SEC 1 (RFC 5915);
+//     encrypted PKCS#8 with PBES2, over PBKDF2 or scrypt, or with the PBES1 and
+//     PKCS#12 schemes of old; the encrypted PEM of RFC 1421; an EC PARAMETERS
+//     block, certificates and text beside the key are fine;
+//   - an OpenSSH private key, encrypted or not;
+//   - a JWK, a JWK Set with one private key;
+//   - an age identity, a plugin's too, alone on its line;
+//   - an OpenPGP secret key (RFC 9580), armored or not;
+//   - a PKCS#12 or JKS keystore with one private key: of several, ParsePrivates
+//     takes the alias.
+//
+// It returns a *rsa.PrivateKey, *ecdsa.PrivateKey, *secp256k1.PrivateKey,
+// ed25519.PrivateKey, *ecdh.PrivateKey on X25519, *age.X25519Identity,
+// *age.HybridIdentity, *plugin.Identity, which asks nobody anything, or
+// *openpgp.Entity. Of an Ed25519 key and another one, it takes the other.
+//
+// password is used for what is encrypted; nil means that there is none. A file
+// can make it work at most 10,000,000 rounds of PBKDF2, 1,000 of bcrypt, or
+// scrypt in 1 GiB. Errors wrap ErrMalformed, ErrUnsupported or ErrPassword and
+// repeat nothing of what data holds. The caller wipes data and password.
 func ParsePrivate(data, password []byte) (any, error) {
-	data = bytes.TrimPrefix(data, byteOrderMark)
-	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		return parsePrivatePEM(data, password)
+	privates, err := ParsePrivates(data, Options{Password: password})
+	if err != nil {
+		return nil, err
 	}
-	if isDER(data) {
-		return nil, fmt.Errorf("%w: the file is DER; convert it to PEM", ErrUnsupported)
-	}
-	return parseIdentityText(string(data))
-}
-
-func parsePrivatePEM(data, password []byte) (any, error) {
-	var found any
-	var other string
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			other = block.Type
-			continue
-		}
-		key, err := parsePrivateBlock(block, password)
-		clear(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		if found != nil {
-			return nil, fmt.Errorf("%w: the file has several private keys; give one", ErrMalformed)
-		}
-		found = key
-	}
+	openers := slices.DeleteFunc(slices.Clone(privates), func(key any) bool {
+		_, signs := key.(ed25519.PrivateKey)
+		return signs
+	})
 	switch {
-	case found != nil:
-		return found, nil
-	case other != "":
-		return nil, fmt.Errorf("%w: no private key in the file, only %q", ErrMalformed, other)
+	case len(privates) == 1:
+		return privates[0], nil
+	case len(openers) == 1:
+		return openers[0], nil
 	}
-	return nil, fmt.Errorf("%w: no private key in the PEM file, or its block is damaged", ErrMalformed)
+	return nil, fmt.Errorf("%w: the file has several private keys; give one, of a keystore its alias", ErrMalformed)
 }
 
-func parsePrivateBlock(block *pem.Block, password []byte) (any, error) {
-	switch block.Type {
-	case "ENCRYPTED PRIVATE KEY":
-		der, err := decryptPKCS8(block.Bytes, password)
-		return parseDecrypted(der, err, parsePKCS8)
-	case "OPENSSH PRIVATE KEY":
-		return nil, fmt.Errorf("%w: OpenSSH private key; convert it with ssh-keygen -p -m PKCS8", ErrUnsupported)
-	}
-	parse, known := map[string]func([]byte) (any, error){
-		"PRIVATE KEY":     parsePKCS8,
-		"RSA PRIVATE KEY": parsePKCS1,
-		"EC PRIVATE KEY":  parseSEC1,
-	}[block.Type]
-	if !known {
-		return nil, fmt.Errorf("%w: PEM block %q", ErrUnsupported, block.Type)
-	}
-	if block.Headers["DEK-Info"] != "" {
-		der, err := decryptLegacy(block, password)
-		return parseDecrypted(der, err, parse)
-	}
-	return parse(block.Bytes)
-}
-
-// parseDecrypted reads what a password opened. Neither container authenticates
-// what it holds, so a wrong password may first show in DER that is none.
+// parseDecrypted reads what a password opened, and wipes it. None of the
+// containers authenticates what it holds, so a wrong password may first show in
+// DER that is none.
 func parseDecrypted(der []byte, err error, parse func([]byte) (any, error)) (any, error) {
 	if err != nil {
 		return nil, err
@@ -97,21 +65,35 @@ func parseDecrypted(der []byte, err error, parse func([]byte) (any, error)) (any
 	return key, err
 }
 
+// parsePKCS8 reads OneAsymmetricKey of RFC 5958, section 2.
 func parsePKCS8(der []byte) (any, error) {
+	if !slices.Contains(shapesPKCS8, shapeOf(der)) {
+		return nil, fmt.Errorf("%w: PKCS#8 private key is damaged", ErrMalformed)
+	}
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		if key, found := secp256k1PKCS8(der); found {
 			return key, nil
 		}
-		return nil, fmt.Errorf("%w: PKCS#8 private key is damaged or of an unknown kind", ErrMalformed)
+		var info pkcs8
+		defer func() { clear(info.PrivateKey) }()
+		if unmarshal(der, &info) {
+			if name := unknownAlgorithm(info.Algorithm); name != "" {
+				return nil, fmt.Errorf("%w: private key of %s", ErrUnsupported, name)
+			}
+		}
+		return nil, fmt.Errorf("%w: PKCS#8 private key is damaged", ErrMalformed)
 	}
-	switch key.(type) {
+	switch key := key.(type) {
 	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
 		return key, nil
+	case *ecdh.PrivateKey: // x509 makes it of X25519 only.
+		return key, nil
 	}
-	return nil, fmt.Errorf("%w: private key is a %T; RSA, EC and age keys can be used", ErrUnsupported, key)
+	return nil, fmt.Errorf("%w: private key is a %T; RSA, EC, Ed25519 and X25519 keys can be used", ErrUnsupported, key)
 }
 
+// parsePKCS1 reads RSAPrivateKey of RFC 8017, A.1.2.
 func parsePKCS1(der []byte) (any, error) {
 	key, err := x509.ParsePKCS1PrivateKey(der)
 	if err != nil {
@@ -120,7 +102,11 @@ func parsePKCS1(der []byte) (any, error) {
 	return key, nil
 }
 
+// parseSEC1 reads ECPrivateKey of RFC 5915, section 3.
 func parseSEC1(der []byte) (any, error) {
+	if !slices.Contains(shapesSEC1, shapeOf(der)) {
+		return nil, fmt.Errorf("%w: EC private key is damaged", ErrMalformed)
+	}
 	key, err := x509.ParseECPrivateKey(der)
 	if err != nil {
 		if key, found := secp256k1SEC1(der, false); found {
@@ -129,37 +115,4 @@ func parseSEC1(der []byte) (any, error) {
 		return nil, fmt.Errorf("%w: EC private key is damaged or on an unknown curve", ErrMalformed)
 	}
 	return key, nil
-}
-
-// parseIdentityText reads the one identity of an age identity file. Its errors
-// say nothing of the line, not even which character is wrong.
-func parseIdentityText(text string) (any, error) {
-	var found any
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		var key any
-		var err error
-		switch {
-		case strings.HasPrefix(line, "AGE-SECRET-KEY-PQ-1"):
-			key, err = age.ParseHybridIdentity(line)
-		case strings.HasPrefix(line, "AGE-SECRET-KEY-1"):
-			key, err = age.ParseX25519Identity(line)
-		default:
-			return nil, fmt.Errorf("%w: neither a PEM private key nor an age identity", ErrMalformed)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: age identity has a typing error or is cut off", ErrMalformed)
-		}
-		if found != nil {
-			return nil, fmt.Errorf("%w: the file has several age identities; give one", ErrMalformed)
-		}
-		found = key
-	}
-	if found == nil {
-		return nil, fmt.Errorf("%w: the file is empty", ErrMalformed)
-	}
-	return found, nil
 }

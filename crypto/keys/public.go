@@ -1,26 +1,29 @@
 package keys
 
 import (
-	"bytes"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"filippo.io/age"
-	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"filippo.io/age/plugin"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
 // Public is a public key and, where it came in one, its certificate.
 type Public struct {
 	// Key is a *rsa.PublicKey, *ecdsa.PublicKey, *secp256k1.PublicKey,
-	// ed25519.PublicKey (which can be verified with but not sealed to),
-	// *age.X25519Recipient or *age.HybridRecipient.
+	// ed25519.PublicKey (sealed to by age only, which is meant for SSH keys),
+	// *ecdh.PublicKey on X25519, *age.X25519Recipient, *age.HybridRecipient,
+	// *plugin.Recipient or *openpgp.Entity.
 	Key any
+	// Container is what the key came in.
+	Container Container
 	// CertificateDER is the certificate as it came; nil if there was none.
 	CertificateDER []byte
 	// Certificate is CertificateDER parsed; nil if there was none, and for a
@@ -59,174 +62,118 @@ func (p *Public) Fingerprint() string {
 	return digest(p.CertificateDER)
 }
 
+// Container is what a key comes in.
+type Container string
+
+// The containers. For a PKCS#12 or JKS keystore it is what is in it.
+const (
+	X509        Container = "X.509 certificate"
+	SPKI        Container = "SubjectPublicKeyInfo"
+	PKCS1       Container = "PKCS#1 key"
+	PKCS8       Container = "PKCS#8 key"
+	SEC1        Container = "SEC 1 key"
+	JWK         Container = "JWK"
+	SSH         Container = "SSH key"
+	AgeKey      Container = "age key"
+	OpenPGPCert Container = "OpenPGP key"
+)
+
 // DefaultFormat is the name of the envelope format used for the key when none
-// is asked for: "age" for an age recipient, "js7" for RSA and EC keys, empty
-// for a key that cannot be sealed to.
+// is asked for. It is that of the container where that has one of its own: jwe
+// for a JWK, age for an age or an SSH key, openpgp for an OpenPGP key. Otherwise
+// it is js7 for RSA and EC keys, jwe for X25519, and empty for Ed25519, which is
+// a signature key.
 func (p *Public) DefaultFormat() string {
 	switch p.Key.(type) {
-	case *age.X25519Recipient, *age.HybridRecipient:
+	case *age.X25519Recipient, *age.HybridRecipient, *plugin.Recipient:
 		return "age"
-	case *rsa.PublicKey, *ecdsa.PublicKey, *secp256k1.PublicKey:
-		return "js7"
+	case *openpgp.Entity:
+		return "openpgp"
+	case *ecdh.PublicKey:
+		return "jwe"
+	case ed25519.PublicKey:
+		if p.Container == SSH {
+			return "age"
+		}
+		return ""
+	case *rsa.PublicKey:
+		if p.Container == SSH {
+			return "age"
+		}
 	}
-	return ""
+	if p.Container == JWK {
+		return "jwe"
+	}
+	return "js7"
 }
 
 // byteOrderMark is what editors of some systems put before UTF-8 text.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// ParsePublic reads one public key: a PEM file whose first certificate, or
-// only public key, it is (CERTIFICATE, TRUSTED CERTIFICATE, PUBLIC KEY, RSA
-// PUBLIC KEY, EC PUBLIC KEY; text around the blocks, CRLF, a chain behind the
-// certificate and a private key beside it are fine), a DER certificate, or an
-// age recipient, alone on a line of a file that may have comments. It returns
-// ErrMalformed, ErrUnsupported or ErrPrivate; no error repeats what data holds.
+// ParsePublic reads the one public key of a file, whatever that is:
+//   - PEM: a certificate (CERTIFICATE, TRUSTED CERTIFICATE) with or without its
+//     chain, else a PUBLIC KEY, RSA PUBLIC KEY or EC PUBLIC KEY; text around the
+//     blocks, CRLF, and a private key beside it are fine;
+//   - DER: a certificate, SubjectPublicKeyInfo (RFC 5280) or PKCS#1 (RFC 8017);
+//   - a JWK (RFC 7517);
+//   - SSH: a line of an authorized_keys file, without options, or RFC 4716;
+//   - an age recipient, a plugin's too, alone on its line;
+//   - an OpenPGP certificate (RFC 9580), armored or not;
+//   - a PKCS#12 (RFC 7292) or JKS keystore that needs no password: ParsePublics
+//     takes one.
+//
+// Of an Ed25519 key and one that can be sealed to, it takes the latter. It
+// returns ErrMalformed, ErrUnsupported, ErrPrivate or ErrPassword; no error
+// repeats what data holds.
 func ParsePublic(data []byte) (*Public, error) {
-	data = bytes.TrimPrefix(data, byteOrderMark)
-	if isDER(data) {
-		return parsePublicDER(data)
+	publics, err := ParsePublics(data, Options{})
+	if err != nil {
+		return nil, err
 	}
-	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		return parsePublicPEM(data)
-	}
-	return parsePublicText(string(data))
-}
-
-func isDER(data []byte) bool { return len(data) > 1 && data[0] == 0x30 && data[1] >= 0x80 }
-
-func parsePublicDER(data []byte) (*Public, error) {
-	if public, err := parseCertificate(data); err == nil {
-		return public, nil
-	}
-	if _, err := parsePKCS8(data); err == nil {
-		return nil, fmt.Errorf("%w: the file is a DER private key; give its certificate or public key", ErrPrivate)
-	}
-	return nil, fmt.Errorf("%w: the file is DER but not a certificate; convert it to PEM", ErrMalformed)
-}
-
-// parsePublicPEM takes the first certificate, else the only public key. The
-// private blocks are looked at for the error's sake only.
-func parsePublicPEM(data []byte) (*Public, error) {
-	var certificate, bare *Public
-	var private string
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		switch {
-		case block.Type == "CERTIFICATE" || block.Type == "TRUSTED CERTIFICATE" || block.Type == "X509 CERTIFICATE":
-			next, err := parseCertificate(block.Bytes)
-			if err != nil {
-				return nil, err
-			}
-			if certificate == nil {
-				certificate = next
-			} else if next.Certificate != nil {
-				certificate.Intermediates = append(certificate.Intermediates, next.Certificate)
-			}
-		case strings.HasSuffix(block.Type, "PUBLIC KEY"):
-			key, err := parsePublicBlock(block)
-			if err != nil {
-				return nil, err
-			}
-			if bare != nil {
-				return nil, fmt.Errorf("%w: the file has several public keys; give one", ErrMalformed)
-			}
-			bare = &Public{Key: key}
-		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
-			private = block.Type
-			clear(block.Bytes)
-		}
-	}
+	sealed := slices.DeleteFunc(slices.Clone(publics), func(p *Public) bool { return p.DefaultFormat() == "" })
 	switch {
-	case certificate != nil:
-		return certificate, nil
-	case bare != nil:
-		return bare, nil
-	case private != "":
-		return nil, fmt.Errorf("%w: the file has a PEM block %q; give the certificate or public key that belongs to it", ErrPrivate, private)
+	case len(publics) == 1:
+		return publics[0], nil
+	case len(sealed) == 1:
+		return sealed[0], nil
 	}
-	return nil, fmt.Errorf("%w: no certificate and no public key in the PEM file, or its block is damaged", ErrMalformed)
+	return nil, fmt.Errorf("%w: the file has several public keys; give one", ErrMalformed)
 }
 
-// parsePublicBlock reads SPKI under each of the three names in use, and
-// PKCS#1 (RFC 8017, A.1.1) under the one that is its own.
-func parsePublicBlock(block *pem.Block) (any, error) {
-	if block.Type == "RSA PUBLIC KEY" {
-		if key, err := x509.ParsePKCS1PublicKey(block.Bytes); err == nil {
-			return key, nil
-		}
-	}
-	switch block.Type {
-	case "PUBLIC KEY", "RSA PUBLIC KEY", "EC PUBLIC KEY":
-		return parseSPKI(block.Bytes)
-	}
-	return nil, fmt.Errorf("%w: PEM block %q; PUBLIC KEY, RSA PUBLIC KEY and EC PUBLIC KEY are read", ErrUnsupported, block.Type)
-}
-
+// parseSPKI reads SubjectPublicKeyInfo of RFC 5280, section 4.1.
 func parseSPKI(der []byte) (any, error) {
 	key, err := x509.ParsePKIXPublicKey(der)
-	if err != nil {
-		if key, found := secp256k1SPKI(der); found {
-			return key, nil
-		}
-		return nil, fmt.Errorf("%w: public key cannot be read: %w", ErrMalformed, err)
+	if err == nil {
+		return supported(key)
 	}
-	return supported(key)
+	if key, found := secp256k1SPKI(der); found {
+		return key, nil
+	}
+	var info spki
+	if unmarshal(der, &info) {
+		if name := unknownAlgorithm(info.Algorithm); name != "" {
+			return nil, fmt.Errorf("%w: public key of %s", ErrUnsupported, name)
+		}
+	}
+	return nil, fmt.Errorf("%w: public key is damaged", ErrMalformed)
+}
+
+// parsePKCS1Public reads RSAPublicKey of RFC 8017, A.1.1.
+func parsePKCS1Public(der []byte) (any, error) {
+	key, err := x509.ParsePKCS1PublicKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("%w: PKCS#1 public key is damaged", ErrMalformed)
+	}
+	return key, nil
 }
 
 // supported passes the key types that ID knows.
 func supported(key any) (any, error) {
-	switch key.(type) {
+	switch key := key.(type) {
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
 		return key, nil
-	case nil:
-		return nil, fmt.Errorf("%w: certificate has a key that is neither RSA nor EC", ErrUnsupported)
+	case *ecdh.PublicKey: // x509 makes it of X25519 only.
+		return key, nil
 	}
-	return nil, fmt.Errorf("%w: public key is a %T; RSA, EC and age keys can be used", ErrUnsupported, key)
-}
-
-// parsePublicText reads the one age recipient of a file.
-func parsePublicText(text string) (*Public, error) {
-	var found any
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		key, err := parseRecipientLine(line)
-		if err != nil {
-			return nil, err
-		}
-		if found != nil {
-			return nil, fmt.Errorf("%w: the file has several age recipients; give one", ErrMalformed)
-		}
-		found = key
-	}
-	if found == nil {
-		return nil, fmt.Errorf("%w: the file is empty", ErrMalformed)
-	}
-	return &Public{Key: found}, nil
-}
-
-// parseRecipientLine keeps the line out of its errors: it may be anything, a
-// private key too.
-func parseRecipientLine(line string) (any, error) {
-	var key any
-	var err error
-	switch {
-	case strings.HasPrefix(line, "age1pq1"):
-		key, err = age.ParseHybridRecipient(line)
-	case strings.HasPrefix(strings.ToUpper(line), "AGE-SECRET-KEY-"):
-		return nil, fmt.Errorf("%w: the file has an age identity; give its recipient, which begins with age1", ErrPrivate)
-	case strings.HasPrefix(line, "age1") && strings.Count(line, "1") > 1: // 1 is no Bech32 digit.
-		return nil, fmt.Errorf("%w: not an X25519 (age1...) or hybrid (age1pq1...) age recipient; those of plugins are not read", ErrUnsupported)
-	case strings.HasPrefix(line, "age1"):
-		key, err = age.ParseX25519Recipient(line)
-	case strings.HasPrefix(line, "ssh-"), strings.HasPrefix(line, "ecdsa-sha2-"):
-		return nil, fmt.Errorf("%w: the file has an SSH key; give a certificate, a PEM public key or an age recipient", ErrUnsupported)
-	default:
-		return nil, fmt.Errorf("%w: neither a PEM file, a DER certificate nor an age recipient", ErrMalformed)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: age recipient has a typing error or is cut off", ErrMalformed)
-	}
-	return key, nil
+	return nil, fmt.Errorf("%w: public key is a %T; RSA, EC, Ed25519 and X25519 keys can be used", ErrUnsupported, key)
 }

@@ -124,7 +124,7 @@ func TestOpenBound(t *testing.T) {
 			{"another key is said", mine.private, envelope, sign(t, signer, with(func(c *statement.Claims) { c.KeyID = other.recipient.KeyID() })), expected, []ed25519.PublicKey{trusted}, statement.ErrMismatch},
 		} {
 			t.Run(kind+"/"+tc.name, func(t *testing.T) {
-				opened, err := agent.OpenBound(tc.private, tc.envelope, tc.token, tc.want, tc.trusted...)
+				opened, err := agent.OpenBound([]any{tc.private}, tc.envelope, tc.token, tc.want, tc.trusted...)
 				if !errors.Is(err, tc.fails) || (opened == nil) != (tc.fails != nil) {
 					t.Fatalf("got %v, %v, want %v", opened, err, tc.fails)
 				}
@@ -152,7 +152,7 @@ func TestOpenBoundDamaged(t *testing.T) {
 	mine := newPair(t, "age")
 	damaged := mine.seal(t)
 	damaged[len(damaged)-1] ^= 1
-	opened, err := agent.OpenBound(mine.private, damaged, sign(t, signer, mine.claims(damaged)), statement.Claims{}, trusted)
+	opened, err := agent.OpenBound([]any{mine.private}, damaged, sign(t, signer, mine.claims(damaged)), statement.Claims{}, trusted)
 	if opened != nil || !errors.Is(err, crypto.ErrDamaged) {
 		t.Errorf("got %v, %v", opened, err)
 	}
@@ -160,7 +160,7 @@ func TestOpenBoundDamaged(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	mine, other := newPair(t, "age"), newPair(t, "age")
-	opened, err := agent.Open(mine.private, mine.seal(t))
+	opened, err := agent.Open([]any{mine.private}, mine.seal(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,10 +170,10 @@ func TestOpen(t *testing.T) {
 		}
 		return nil
 	})
-	if opened, err := agent.Open(mine.private, other.seal(t)); opened != nil || !errors.Is(err, crypto.ErrNoMatch) {
+	if opened, err := agent.Open([]any{mine.private}, other.seal(t)); opened != nil || !errors.Is(err, crypto.ErrNoMatch) {
 		t.Errorf("for somebody else: %v, %v", opened, err)
 	}
-	if opened, err := agent.Open(mine.private, []byte("nothing of the kind")); opened != nil || err == nil {
+	if opened, err := agent.Open([]any{mine.private}, []byte("nothing of the kind")); opened != nil || err == nil {
 		t.Errorf("no envelope: %v, %v", opened, err)
 	}
 }

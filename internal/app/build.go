@@ -192,7 +192,7 @@ func (b *builder) key(where string, from config.Key) *agentkeys.Key {
 			return nil
 		}
 	}
-	require := agentkeys.Requirements{Format: from.Format, Pin: from.Pin}
+	require := agentkeys.Requirements{Format: from.Format, Pin: from.Pin, NoLegacy: b.cfg.KeyPolicy.NoLegacy}
 	if from.CAFile != "" {
 		var err error
 		require.Roots, err = b.pool(from.CAFile)

@@ -54,7 +54,7 @@ routes:
 		`source a: there is no verify "beerer"; there are ["bearer" "standard-webhooks"]`,
 		"source b: verify bearer: ", `source b: adapter json: line 10: key "valeu" is not a setting here`,
 		"source b: client_certificate: ca_file: token has no PEM certificate",
-		`agent web: key main: unknown envelope format "rot13"; there are age, js7`,
+		`agent web: key main: unknown envelope format "rot13"; there are age, openpgp, jwe, cms, js7`,
 		"agent web: destination folder: dir is missing", "agent web: destination other: unknown kind",
 		"group all: key: ca_file: ",
 	} {

@@ -38,7 +38,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		b.Skip("resident memory is read from /proc, which is not there")
 	}
-	program := build(b)
+	program := build(b, "../../cmd/sealrelay")
 	for b.Loop() {
 		folder, process, ready := serve(b, program)
 		idle := resident(b, process.Pid)

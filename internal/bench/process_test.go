@@ -14,28 +14,30 @@ import (
 	"time"
 )
 
-// BenchmarkEncryptProcess is one seal of a short secret as a whole process,
-// beside the age command where it is installed: wall time, and peak memory.
+// BenchmarkEncryptProcess is one seal of a short secret as a whole process: wall
+// time and peak memory, beside a Go program that does only that seal, and beside
+// the age command where it is installed. All are built as a release is.
 func BenchmarkEncryptProcess(b *testing.B) {
-	program := build(b)
+	program, only := build(b, "../../cmd/sealrelay"), build(b, "./onlyseal")
 	dir := b.TempDir()
 	recipient := keygen(b, program, "age", filepath.Join(dir, "age.key"))
 	ec, rsa := filepath.Join(dir, "ec.pub"), filepath.Join(dir, "rsa.pub")
 	keygen(b, program, "ec-p256", filepath.Join(dir, "ec.key"), "--pub", ec)
 	keygen(b, program, "rsa-2048", filepath.Join(dir, "rsa.key"), "--pub", rsa)
-	commands := []struct {
+	type command struct {
 		name string
 		args []string
-	}{
-		{"sealrelay-age", []string{program, "encrypt", "-r", recipient}},
-		{"sealrelay-js7-ec", []string{program, "encrypt", "--cert", ec}},
-		{"sealrelay-js7-rsa", []string{program, "encrypt", "--cert", rsa}},
+	}
+	commands := []command{
+		{"age/only", []string{only, "age", recipient}},
+		{"age/sealrelay", []string{program, "encrypt", "-r", recipient}},
+		{"js7-ec/only", []string{only, "js7", ec}},
+		{"js7-ec/sealrelay", []string{program, "encrypt", "--cert", ec}},
+		{"js7-rsa/only", []string{only, "js7", rsa}},
+		{"js7-rsa/sealrelay", []string{program, "encrypt", "--cert", rsa}},
 	}
 	if age, err := exec.LookPath("age"); err == nil {
-		commands = append(commands, struct {
-			name string
-			args []string
-		}{"age", []string{age, "-r", recipient}})
+		commands = append(commands, command{"age/age", []string{age, "-r", recipient}})
 	} else {
 		b.Log("the age command is not installed, so there is nothing to compare with")
 	}
@@ -80,10 +82,12 @@ func reportPeak(b *testing.B, args []string) {
 	b.ReportMetric(kib/1024, "peak-MiB")
 }
 
-// build builds the program.
-func build(b *testing.B) string {
-	program := filepath.Join(b.TempDir(), "sealrelay")
-	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/sealrelay").CombinedOutput(); err != nil {
+// build builds a program as a release is: without cgo.
+func build(b *testing.B, folder string) string {
+	program := filepath.Join(b.TempDir(), "program")
+	command := exec.Command("go", "build", "-o", program, folder)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	return program

@@ -31,6 +31,8 @@ type Config struct {
 	Outbox Outbox `yaml:"outbox"`
 	// Delivery says how deliveries are tried.
 	Delivery Delivery `yaml:"delivery"`
+	// KeyPolicy is what every agent's key must fulfil beyond the rules for all.
+	KeyPolicy KeyPolicy `yaml:"key_policy"`
 	// Sources are the senders, by name; the name is the last part of the URL
 	// /v1/hooks/NAME.
 	Sources map[string]Source `yaml:"sources"`
@@ -99,6 +101,13 @@ type Delivery struct {
 	// GiveUpAfter is how long after its acceptance a delivery is given up and
 	// becomes dead. Default: 72h
 	GiveUpAfter time.Duration `yaml:"give_up_after"`
+}
+
+// KeyPolicy is what every agent's key must fulfil.
+type KeyPolicy struct {
+	// NoLegacy refuses envelope formats that authenticate less than today's
+	// formats do (js7). `sealrelay formats` marks them. Default: false
+	NoLegacy bool `yaml:"no_legacy"`
 }
 
 // Source is one configured sender.

@@ -197,7 +197,7 @@ func (s *site) inspectFiles(f *findings, state string, row outbox.Delivery, want
 
 func (s *site) opens(receiver receiver, row outbox.Delivery, envelope []byte, token, value string) error {
 	want := statement.Claims{Agent: row.Agent, Secret: row.Secret, Version: row.Version}
-	opened, err := agent.OpenBound(receiver.private, envelope, token, want, s.service)
+	opened, err := agent.OpenBound([]any{receiver.private}, envelope, token, want, s.service)
 	if err != nil {
 		return err
 	}

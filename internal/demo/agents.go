@@ -110,7 +110,7 @@ func (d *demo) openAll(ctx context.Context, version int64, value string) error {
 			return err
 		}
 		want := statement.Claims{Agent: r.name, Secret: secretName, Version: version}
-		opened, err := agent.OpenBound(private, envelope, string(bytes.TrimSpace(token)), want, service)
+		opened, err := agent.OpenBound([]any{private}, envelope, string(bytes.TrimSpace(token)), want, service)
 		if err != nil {
 			return fmt.Errorf("agent %s: %w", r.name, err)
 		}

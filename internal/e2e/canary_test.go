@@ -280,7 +280,7 @@ func (s *service) opens(t *testing.T, values [][]byte) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			opened, err := agent.Open(s.agents[name], envelope)
+			opened, err := agent.Open([]any{s.agents[name]}, envelope)
 			if err != nil {
 				t.Fatalf("secret %d for %s: %v", i, name, err)
 			}

@@ -264,7 +264,7 @@ func (w *world) must(t *testing.T, h hook, status wire.Status, version int64) wi
 // opens checks that the envelope is bound to the claims and holds the value.
 func (w *world) opens(t *testing.T, keyName string, sealed outbox.Sealed, want statement.Claims, plaintext string) {
 	t.Helper()
-	got, err := agent.OpenBound(w.keys[keyName].private, sealed.Envelope, sealed.Statement, want, w.service)
+	got, err := agent.OpenBound([]any{w.keys[keyName].private}, sealed.Envelope, sealed.Statement, want, w.service)
 	if err != nil {
 		t.Fatalf("agent %s: %v", sealed.Agent, err)
 	}

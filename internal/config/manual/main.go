@@ -32,6 +32,7 @@ var sections = []section{
 	{"Log", ".", []string{"Log"}},
 	{"Outbox", ".", []string{"Outbox"}},
 	{"Delivery", ".", []string{"Delivery"}},
+	{"Key policy", ".", []string{"KeyPolicy"}},
 	{"Source", ".", []string{"Source"}},
 	{"Client certificate", ".", []string{"ClientCertificate"}},
 	{"Scheme standard-webhooks", "../../hooks/verify", []string{"StandardWebhooks", "standardWebhooksFile"}},

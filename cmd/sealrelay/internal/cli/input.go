@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -12,19 +12,22 @@ import (
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
-// maxInput is the largest value or envelope that a command reads, in bytes.
-const maxInput = 64 << 20
+// MaxInput is the largest value or envelope that is read into memory, in bytes.
+const MaxInput = 64 << 20
 
-// inputFlags say where a command's input comes from.
-type inputFlags struct {
-	what   string
-	text   string
-	file   string
-	secret bool
+// Input is where a command's input comes from.
+type Input struct {
+	// What it is, in words.
+	What string
+	// Secret: it is a value, so that its way into the command matters.
+	Secret bool
+
+	text, file string
 }
 
-func addInputFlags(cmd *cobra.Command, what string, secret bool) *inputFlags {
-	f := &inputFlags{what: what, secret: secret}
+// AddInputFlags adds --in and --infile.
+func AddInputFlags(cmd *cobra.Command, what string, secret bool) *Input {
+	f := &Input{What: what, Secret: secret}
 	use := "the " + what + " itself"
 	if secret {
 		use += "; other users of this machine can see it, so prefer standard input"
@@ -35,37 +38,47 @@ func addInputFlags(cmd *cobra.Command, what string, secret bool) *inputFlags {
 	return f
 }
 
-// read reads the input as it is: nothing is added to it or taken from it.
-func (f *inputFlags) read(cmd *cobra.Command) (*secretbytes.Value, error) {
-	if cmd.Flags().Changed("in") {
-		if f.secret {
+// Read reads the input as it is: nothing is added to it or taken from it.
+func (f *Input) Read(cmd *cobra.Command) (*secretbytes.Value, error) {
+	if f.text != "" || cmd.Flags().Changed("in") {
+		if f.Secret {
 			fmt.Fprintln(cmd.ErrOrStderr(), "sealrelay: warning: a secret on the command line can be seen by other users of this machine; prefer standard input")
 		}
 		return secretbytes.New([]byte(f.text)), nil
 	}
+	stream, err := f.Open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stream.Close() }()
+	return f.readAll(cmd, stream)
+}
+
+// Open opens the file, or standard input, for a command that does not read the
+// whole at once.
+func (f *Input) Open(cmd *cobra.Command) (io.ReadCloser, error) {
 	if f.file != "" && f.file != "-" {
 		file, err := os.Open(f.file)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", f.what, err)
+			return nil, fmt.Errorf("read %s: %w", f.What, err)
 		}
-		defer func() { _ = file.Close() }()
-		return f.readAll(cmd, file)
+		return file, nil
 	}
-	if isTerminal(cmd.InOrStdin()) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "sealrelay: reading the %s from the terminal; end it with Ctrl-D\n", f.what)
+	if IsTerminal(cmd.InOrStdin()) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "sealrelay: reading the %s from the terminal; end it with Ctrl-D\n", f.What)
 	}
-	return f.readAll(cmd, cmd.InOrStdin())
+	return io.NopCloser(cmd.InOrStdin()), nil
 }
 
-func (f *inputFlags) readAll(cmd *cobra.Command, from io.Reader) (*secretbytes.Value, error) {
+func (f *Input) readAll(cmd *cobra.Command, from io.Reader) (*secretbytes.Value, error) {
 	value, err := readBounded(cmd, from)
 	if errors.Is(err, secretbytes.ErrTooLarge) {
-		return nil, fmt.Errorf("read %s: it has more than %d bytes", f.what, maxInput)
+		return nil, fmt.Errorf("read %s: it has more than %d bytes", f.What, MaxInput)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.what, err)
+		return nil, fmt.Errorf("read %s: %w", f.What, err)
 	}
-	if f.secret {
+	if f.Secret {
 		warnNewline(cmd, value)
 	}
 	return value, nil
@@ -91,7 +104,7 @@ func readBounded(cmd *cobra.Command, from io.Reader) (*secretbytes.Value, error)
 	}
 	done := make(chan result, 1)
 	go func() {
-		value, err := secretbytes.ReadFrom(from, maxInput)
+		value, err := secretbytes.ReadFrom(from, MaxInput)
 		done <- result{value, err}
 	}()
 	select {
@@ -102,13 +115,14 @@ func readBounded(cmd *cobra.Command, from io.Reader) (*secretbytes.Value, error)
 	}
 }
 
-func isTerminal(stream any) bool {
+// IsTerminal says whether a stream is a terminal.
+func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
-// readFile reads a small file such as a key.
-func readFile(name string) ([]byte, error) {
+// ReadFile reads a small file such as a key.
+func ReadFile(name string) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/hooks/verify"
 	"github.com/sealrelay/sealrelay/internal/durable"
@@ -15,10 +16,6 @@ import (
 
 // hookSecretKind makes a Standard Webhooks secret, which is no key pair.
 const hookSecretKind = "hook-secret"
-
-func newKeys() *cobra.Command {
-	return parent("keys", "Make keys", newKeysGenerate())
-}
 
 func newKeysGenerate() *cobra.Command {
 	kinds := append(append([]string{}, keys.Kinds...), hookSecretKind)
@@ -36,27 +33,27 @@ and its password manager share (whsec_...); it has no public half.`,
   sealrelay keys generate rsa-3072 --out agent.key --cert agent.crt --name agent1
   sealrelay keys generate age --out agent.age
   sealrelay keys generate hook-secret --out hook.secret`,
-		Args:      arguments(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+		Args:      cli.Arguments(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: kinds,
 	}
-	out := addOutputFlags(cmd, "out", "private key")
+	out := cli.AddOutputFlags(cmd, "out", "private key")
 	var public, certificate, name string
 	var days int
 	cmd.Flags().StringVar(&public, "pub", "", "write the public key to this `file`")
 	cmd.Flags().StringVar(&certificate, "cert", "", "write a self-signed certificate to this `file`")
 	cmd.Flags().StringVar(&name, "name", "sealrelay agent", "the certificate's common `name`")
 	cmd.Flags().IntVar(&days, "days", 825, "the certificate's validity in `days`")
-	asJSON := jsonFlag(cmd)
+	asJSON := cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if out.file == "" {
-			return usageErrorf("give --out FILE for the private key")
+		if out.File == "" {
+			return cli.UsageErrorf("give --out FILE for the private key")
 		}
 		if days < 1 {
-			return usageErrorf("--days must be at least 1")
+			return cli.UsageErrorf("--days must be at least 1")
 		}
-		outputs := []*outputFlags{out, {file: public, force: out.force}, {file: certificate, force: out.force}}
+		outputs := []*cli.Output{out, {File: public, Force: out.Force}, {File: certificate, Force: out.Force}}
 		for _, file := range outputs {
-			if err := file.check(); err != nil {
+			if err := file.Check(nil); err != nil {
 				return err
 			}
 		}
@@ -65,7 +62,7 @@ and its password manager share (whsec_...); it has no public half.`,
 			return err
 		}
 		defer clear(made.private)
-		return made.write(cmd, out.file, public, certificate, *asJSON)
+		return made.write(cmd, out.File, public, certificate, *asJSON)
 	}
 	return cmd
 }
@@ -136,7 +133,7 @@ func (g *generated) write(cmd *cobra.Command, private, public, certificate strin
 		return err
 	}
 	if asJSON {
-		return printJSON(cmd, map[string]string{
+		return cli.PrintJSON(cmd, map[string]string{
 			"private_key_file": private, "public_key_file": public, "certificate_file": certificate,
 			"public_key": g.public, "key_id": g.id,
 		})

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"encoding/json"
@@ -10,20 +10,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// jsonFlag adds --json.
-func jsonFlag(cmd *cobra.Command) *bool {
+// JSONFlag adds --json.
+func JSONFlag(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("json", false, "print JSON")
 }
 
-// printJSON prints one indented JSON value.
-func printJSON(cmd *cobra.Command, value any) error {
+// PrintJSON prints one indented JSON value.
+func PrintJSON(cmd *cobra.Command, value any) error {
 	encoder := json.NewEncoder(cmd.OutOrStdout())
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
 }
 
-// printTable prints rows under a header.
-func printTable(cmd *cobra.Command, header []string, rows [][]string) error {
+// PrintTable prints rows under a header.
+func PrintTable(cmd *cobra.Command, header []string, rows [][]string) error {
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, strings.Join(header, "\t"))
 	for _, row := range rows {
@@ -32,16 +32,16 @@ func printTable(cmd *cobra.Command, header []string, rows [][]string) error {
 	return table.Flush()
 }
 
-// timeText is a time as people read it; a dash for none.
-func timeText(at time.Time) string {
+// TimeText is a time as people read it; a dash for none.
+func TimeText(at time.Time) string {
 	if at.IsZero() {
 		return "-"
 	}
 	return at.Local().Format("2006-01-02 15:04:05")
 }
 
-// dash stands for an empty text.
-func dash(text string) string {
+// Dash stands for an empty text.
+func Dash(text string) string {
 	if text == "" {
 		return "-"
 	}

@@ -1,0 +1,90 @@
+// Package cli is what the commands share: how they fail, what they read and
+// write, how they print. It knows of no command and of nothing in the service,
+// so that a command that needs neither starts without them.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs the command line of this process under root and returns the exit
+// code. An interrupt cancels the command's context. unavailable says of an
+// error that the same command may succeed later; nil stands for no such error.
+// The code is Later for a command that returned ErrLater.
+func Main(root *cobra.Command, unavailable func(error) bool) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := Run(ctx, root, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	if err != nil && unavailable != nil && unavailable(err) {
+		return ExitUnavailable
+	}
+	return ExitCode(err)
+}
+
+// Run runs one command line and returns its error, which it also prints.
+func Run(ctx context.Context, root *cobra.Command, args []string, in io.Reader, out, stderr io.Writer) error {
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	// Cobra has no type for an unknown command.
+	if err != nil && ExitCode(err) != ExitUsage && strings.HasPrefix(err.Error(), "unknown command") {
+		err = usageError{fmt.Errorf("%w; see `sealrelay --help`", err)}
+	}
+	if err != nil && !errors.Is(err, ErrSilent) && !errors.Is(err, ErrLater) {
+		fmt.Fprintf(stderr, "sealrelay: %v\n", err)
+	}
+	return err
+}
+
+// NewRoot makes the command above all others.
+func NewRoot(children ...*cobra.Command) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sealrelay",
+		Short: "Seals changed secrets for the agents that need them, and delivers them",
+		Long: `sealrelay takes a secret the moment a password manager changes it, seals it for
+each agent that needs it with that agent's own public key, and delivers the
+sealed copies. ` + "`sealrelay demo`" + ` shows the whole way.
+
+` + exitCodeHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(children...)
+	return root
+}
+
+// Arguments makes a wrong number of arguments a usage error.
+func Arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// Parent makes a command that only has others below it.
+func Parent(use, short string, children ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		Args: Arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_ = cmd.Usage()
+			return UsageErrorf("%s needs a subcommand", cmd.CommandPath())
+		},
+	}
+	cmd.AddCommand(children...)
+	return cmd
+}

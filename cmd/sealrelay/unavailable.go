@@ -1,0 +1,21 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/push"
+)
+
+// unavailable says that the same command may succeed later: the outbox or the
+// server is not available, or was not reached.
+func unavailable(err error) bool {
+	var unreached *url.Error
+	var refused *push.ProblemError
+	if errors.As(err, &refused) {
+		return refused.StatusCode == http.StatusTooManyRequests || refused.StatusCode >= http.StatusInternalServerError
+	}
+	return errors.As(err, &unreached) || errors.Is(err, outbox.ErrUnavailable)
+}
