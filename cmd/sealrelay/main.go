@@ -8,21 +8,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
-	// Runs the commands that need nothing of the service, and exits, before the
-	// rest of the program is initialised.
-	_ "github.com/sealrelay/sealrelay/cmd/sealrelay/internal/early"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/local"
 )
 
 func main() { os.Exit(run()) }
 
-func run() int { return cli.Main(newRoot(), unavailable) }
+func run() int {
+	if linked := local.Linked(os.Args[0]); linked != nil {
+		return cli.Main(linked, unavailable)
+	}
+	return cli.Main(newRoot(), unavailable)
+}
 
 func newRoot() *cobra.Command {
 	root := cli.NewRoot(
 		newDemo(), newServe(), newPush(),
 		newAgents(), newDeliveries(), newAudit(), newConfig(), newVersion(),
 	)
-	root.AddCommand(local.Commands(local.Service{AgentKey: agentKey})...)
+	root.AddCommand(local.Commands(agentKey)...)
 	return root
 }

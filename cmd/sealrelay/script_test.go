@@ -22,7 +22,12 @@ import (
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sealrelay": func() { os.Exit(run()) }})
+	program := func() { os.Exit(run()) }
+	testscript.Main(m, map[string]func(){
+		"sealrelay": program,
+		// The program under the names that stand for its js7 commands.
+		"js7_encrypt": program, "js7_decrypt.sh": program,
+	})
 }
 
 func TestScripts(t *testing.T) {

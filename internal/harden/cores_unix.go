@@ -3,7 +3,9 @@
 package harden
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 
@@ -17,7 +19,8 @@ func noCoreDumps() error {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
-	if err := os.WriteFile("/proc/self/coredump_filter", []byte("0"), 0); err != nil {
+	err := os.WriteFile("/proc/self/coredump_filter", []byte("0"), 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // A kernel without it dumps no cores.
 		return fmt.Errorf("a crash could hand values to the system's core dump handler: %w", err)
 	}
 	return nil

@@ -1,6 +1,5 @@
 // Package cli is what the commands share: how they fail, what they read and
-// write, how they print. It knows of no command and of nothing in the service,
-// so that a command that needs neither starts without them.
+// write, how they print. It knows of no command and of nothing in the service.
 package cli
 
 import (
@@ -14,17 +13,21 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/internal/harden"
 )
 
 // Main runs the command line of this process under root and returns the exit
-// code. An interrupt cancels the command's context. unavailable says of an
-// error that the same command may succeed later; nil stands for no such error.
-// The code is Later for a command that returned ErrLater.
+// code. Core dumps are off from then on: almost every command sees a value. An interrupt cancels the command's context. unavailable says of an
+// error that the same command may succeed later.
 func Main(root *cobra.Command, unavailable func(error) bool) int {
+	if err := harden.NoCoreDumps(); err != nil {
+		fmt.Fprintf(os.Stderr, "sealrelay: warning: %v\n", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := Run(ctx, root, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	if err != nil && unavailable != nil && unavailable(err) {
+	if err != nil && unavailable(err) {
 		return ExitUnavailable
 	}
 	return ExitCode(err)
@@ -41,7 +44,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, in io.Reader, 
 	if err != nil && ExitCode(err) != ExitUsage && strings.HasPrefix(err.Error(), "unknown command") {
 		err = usageError{fmt.Errorf("%w; see `sealrelay --help`", err)}
 	}
-	if err != nil && !errors.Is(err, ErrSilent) && !errors.Is(err, ErrLater) {
+	if err != nil && !errors.Is(err, ErrSilent) {
 		fmt.Fprintf(stderr, "sealrelay: %v\n", err)
 	}
 	return err

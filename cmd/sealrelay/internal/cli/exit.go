@@ -17,8 +17,6 @@ const (
 	ExitNotOpened   = 3
 	ExitAttention   = 4
 	ExitUnavailable = 5
-	// Later is no exit code: the command returned ErrLater.
-	Later = -1
 )
 
 const exitCodeHelp = `Exit codes: 0 done; 1 failed; 2 wrong usage; 3 an envelope, statement or
@@ -66,8 +64,6 @@ func ExitCode(err error) int {
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.Is(err, ErrLater):
-		return Later
 	case errors.As(err, &coded):
 		return coded.code
 	case errors.As(err, &usage):
@@ -93,7 +89,3 @@ func notOpened(err error) bool {
 	}
 	return false
 }
-
-// ErrLater is returned by a command that needs more of the program than has
-// been initialised. It has done nothing yet, and can be run again.
-var ErrLater = errors.New("the command needs the service's part of the program")

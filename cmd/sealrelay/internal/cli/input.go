@@ -25,6 +25,9 @@ type Input struct {
 	text, file string
 }
 
+// InputFile is the input that is in a file.
+func InputFile(what, file string) *Input { return &Input{What: what, file: file} }
+
 // AddInputFlags adds --in and --infile.
 func AddInputFlags(cmd *cobra.Command, what string, secret bool) *Input {
 	f := &Input{What: what, Secret: secret}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -29,12 +30,12 @@ func AddOutputFlags(cmd *cobra.Command, flag, what string) *Output {
 }
 
 // Check refuses, before any work is done, an output that is there, and one that
-// is the command's input even with --force.
+// is the command's input, or no file, even with --force.
 func (f *Output) Check(in *Input) error {
 	if f.File == "" {
 		return nil
 	}
-	there, err := os.Lstat(f.File)
+	there, err := os.Stat(f.File)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -42,18 +43,21 @@ func (f *Output) Check(in *Input) error {
 		return err
 	}
 	if in != nil && in.file != "" {
-		input, err := os.Stat(in.file)
-		if output, outErr := os.Stat(f.File); err == nil && outErr == nil && os.SameFile(input, output) {
+		if input, err := os.Stat(in.file); err == nil && os.SameFile(input, there) {
 			return fmt.Errorf("%s is input and output; name another output", f.File)
 		}
 	}
-	if !f.Force {
+	switch {
+	case there.IsDir():
+		return fmt.Errorf("%s is a folder; name a file", f.File)
+	case !there.Mode().IsRegular():
+		return fmt.Errorf("%s is a device or a pipe; leave the option out and redirect standard output", f.File)
+	case !f.Force:
 		return fmt.Errorf("%s is there already; use --force to overwrite it", f.File)
 	}
-	if there.IsDir() {
-		return fmt.Errorf("%s is a folder; name a file", f.File)
-	}
-	return nil
+	// What a link points to is overwritten, and not the link.
+	f.File, err = filepath.EvalSymlinks(f.File)
+	return err
 }
 
 // Write writes the whole output or none of it.

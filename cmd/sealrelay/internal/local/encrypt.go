@@ -13,7 +13,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/durable"
 )
 
-func newEncrypt(service Service) *cobra.Command {
+func newEncrypt(agentKey AgentKey) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "encrypt",
 		Short: "Seal a secret",
@@ -33,7 +33,7 @@ which is not part of it.`,
   sealrelay encrypt --cert web1.crt --context web1/prod/db/3 --signing-key service.key --outfile db.js7`,
 		Args: cli.Arguments(cobra.NoArgs),
 	}
-	to := addRecipientFlags(cmd, service)
+	to := addRecipientFlags(cmd, agentKey)
 	form := addFormFlags(cmd)
 	bound := addContextFlags(cmd)
 	in := cli.AddInputFlags(cmd, "secret", true)

@@ -23,11 +23,11 @@ type recipientFlags struct {
 	format     string
 	noLegacy   bool
 	config     *string
-	service    Service
+	agentKey   AgentKey
 }
 
-func addRecipientFlags(cmd *cobra.Command, service Service) *recipientFlags {
-	f := &recipientFlags{open: &keystoreFlags{}, config: cli.ConfigFlag(cmd), service: service}
+func addRecipientFlags(cmd *cobra.Command, agentKey AgentKey) *recipientFlags {
+	f := &recipientFlags{open: &keystoreFlags{}, config: cli.ConfigFlag(cmd), agentKey: agentKey}
 	cmd.Flags().StringArrayVarP(&f.recipients, "recipient", "r", nil, "seal for this `recipient`: an age recipient or SSH key as text, or a file as for --cert; may be given several times")
 	cmd.Flags().Var(&fileList{&f.recipients}, "cert", "seal for the certificate or public key in this `file`, of any kind; may be given several times")
 	cmd.Flags().StringVar(&f.agent, "agent", "", "seal for this `agent` of the configuration, whose key must pass the policy")
@@ -100,10 +100,7 @@ func (f *recipientFlags) resolveAgent() (*sealer, error) {
 	if f.format != "" {
 		return nil, cli.UsageErrorf("--agent takes its format from the configuration; leave out --format")
 	}
-	if f.service.AgentKey == nil {
-		return nil, cli.ErrLater
-	}
-	key, err := f.service.AgentKey(*f.config, f.agent, f.key)
+	key, err := f.agentKey(*f.config, f.agent, f.key)
 	if err != nil {
 		return nil, err
 	}

@@ -27,3 +27,18 @@ func copyWiped(ctx context.Context, to io.Writer, from io.Reader) error {
 		}
 	}
 }
+
+// cancellable is a reader that fails once ctx ends.
+func cancellable(ctx context.Context, from io.Reader) io.Reader { return cancellableReader{ctx, from} }
+
+type cancellableReader struct {
+	ctx  context.Context //nolint:containedctx // A reader has no other way to know of it.
+	from io.Reader
+}
+
+func (r cancellableReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.from.Read(p)
+}
