@@ -40,14 +40,19 @@ func Run(ctx context.Context, root *cobra.Command, args []string, in io.Reader, 
 	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	// Cobra has no type for an unknown command.
-	if err != nil && ExitCode(err) != ExitUsage && strings.HasPrefix(err.Error(), "unknown command") {
-		err = usageError{fmt.Errorf("%w; see `sealrelay --help`", err)}
+	if err != nil && isCobraUsage(err) {
+		err = usageError{fmt.Errorf("%w; see `%s --help`", err, root.CommandPath())}
 	}
 	if err != nil && !errors.Is(err, ErrSilent) {
 		fmt.Fprintf(stderr, "sealrelay: %v\n", err)
 	}
 	return err
+}
+
+// isCobraUsage says whether err is one of those about the command line for which
+// cobra has no type: an unknown command, flags that do not go together.
+func isCobraUsage(err error) bool {
+	return strings.HasPrefix(err.Error(), "unknown command ") || strings.HasPrefix(err.Error(), "if any flags in the group ")
 }
 
 // NewRoot makes the command above all others.

@@ -41,6 +41,9 @@ func AddInputFlags(cmd *cobra.Command, what string, secret bool) *Input {
 	return f
 }
 
+// IsText says whether the input itself was on the command line.
+func (f *Input) IsText() bool { return f.text != "" }
+
 // Read reads the input as it is: nothing is added to it or taken from it.
 func (f *Input) Read(cmd *cobra.Command) (*secretbytes.Value, error) {
 	if f.text != "" || cmd.Flags().Changed("in") {

@@ -39,6 +39,7 @@ which is not part of it.`,
 	in := cli.AddInputFlags(cmd, "secret", true)
 	out := cli.AddOutputFlags(cmd, "outfile", "envelope")
 	asJSON := cli.JSONFlag(cmd)
+	many := cmd.Flags().Bool("batch", false, "seal many: each line of the input is {\"secret\": NAME, \"value\": VALUE}, each line of the output its envelope, in JSON")
 	stream := cmd.Flags().Bool("stream", false, "seal in chunks, in little memory, what may be larger than 64 MiB (age)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		sealing, err := to.resolve(cmd)
@@ -52,11 +53,13 @@ which is not part of it.`,
 		if err := out.Check(in); err != nil {
 			return err
 		}
-		if *stream {
-			if bound.context != "" || *asJSON {
-				return cli.UsageErrorf("--stream goes with neither --context nor --json")
-			}
+		switch {
+		case (*stream || *many) && (bound.context != "" || *asJSON || in.IsText() || *stream && *many):
+			return cli.UsageErrorf("--stream and --batch go with none of --context, --json, --in and each other")
+		case *stream:
 			return sealStream(cmd, sealing, written, in, out)
+		case *many:
+			return sealBatch(cmd, sealing, written, in, out)
 		}
 		bind, err := bound.binder(sealing)
 		if err != nil {
@@ -161,6 +164,8 @@ func (e *encrypter) writeEnvelope(cmd *cobra.Command, out *cli.Output, envelope 
 
 // sealed is an envelope as JSON.
 type sealed struct {
+	// Secret is the name that a batch gave it.
+	Secret string   `json:"secret,omitempty"`
 	Format string   `json:"format"`
 	KeyIDs []string `json:"key_ids"`
 	// Envelope is the envelope as it is if it is text.
