@@ -38,7 +38,7 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 		}
 		for _, found := range command.FindAllStringSubmatch(string(data), -1) {
 			checked++
-			if cmd, _, err := newRoot().Find(found[1:2]); err != nil || cmd.Name() != found[1] && found[1] != "completion" {
+			if cmd, _, err := newRoot(nil).Find(found[1:2]); err != nil || cmd.Name() != found[1] && found[1] != "completion" {
 				t.Errorf("%s names the command %q, and there is no such command", name, found[1])
 			}
 		}

@@ -17,14 +17,20 @@ func run() int {
 	if linked := local.Linked(os.Args[0]); linked != nil {
 		return cli.Main(linked, unavailable)
 	}
-	return cli.Main(newRoot(), unavailable)
+	return cli.Main(newRoot(os.Args[1:]), unavailable)
 }
 
-func newRoot() *cobra.Command {
-	root := cli.NewRoot(
-		newDemo(), newServe(), newPush(),
-		newAgents(), newDeliveries(), newAudit(), newConfig(), newVersion(),
+// newRoot makes the commands that the command line needs.
+func newRoot(args []string) *cobra.Command {
+	commands := append(local.Commands(agentKey),
+		cli.Command{Name: "demo", New: newDemo},
+		cli.Command{Name: "serve", New: newServe},
+		cli.Command{Name: "push", New: newPush},
+		cli.Command{Name: "agents", New: newAgents},
+		cli.Command{Name: "deliveries", New: newDeliveries},
+		cli.Command{Name: "audit", New: newAudit},
+		cli.Command{Name: "config", New: newConfig},
+		cli.Command{Name: "version", New: newVersion},
 	)
-	root.AddCommand(local.Commands(agentKey)...)
-	return root
+	return cli.NewRoot(cli.Chosen(commands, args)...)
 }

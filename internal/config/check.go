@@ -113,7 +113,7 @@ func Loopback(address string) bool {
 
 // name checks a name and returns the words by which errors call what has it.
 func (ch *checker) name(what, name string) string {
-	if nameRule.MatchString(name) {
+	if nameRule().MatchString(name) {
 		return what + " " + name
 	}
 	ch.add("%s: one has a bad name; a name has 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", what)

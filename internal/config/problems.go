@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -15,14 +16,20 @@ import (
 
 // nameRule is what sources, agents, groups, keys and destinations are called:
 // the names stand in URLs, file names and logs.
-var nameRule = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
+var nameRule = rule(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
 
 // settingRule is what settings, schemes, adapters and kinds are called.
-var settingRule = regexp.MustCompile(`^[a-z][a-z_-]{0,23}$`)
+var settingRule = rule(`^[a-z][a-z_-]{0,23}$`)
+
+// rule compiles an expression when it is first used: commands that have no
+// configuration do not wait for it.
+func rule(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // shown is a name as an error repeats it: not, if it is none by the rule.
-func shown(name string, rule *regexp.Regexp) string {
-	if rule.MatchString(name) {
+func shown(name string, rule func() *regexp.Regexp) string {
+	if rule().MatchString(name) {
 		return strconv.Quote(name)
 	}
 	return "(not shown)"
@@ -54,25 +61,25 @@ func problem(err error) error {
 }
 
 var (
-	unknownKey  = regexp.MustCompile(`(?s)^field (.*) not found in type `)
-	repeatedKey = regexp.MustCompile(`(?s)^mapping key (.*) already defined at line (\d+)$`)
-	wrongType   = regexp.MustCompile(`(?s)^cannot construct (\S+).* (?:into|as a) (\S+)`)
-	repeated    = regexp.MustCompile("(?s)`.*`|\".*\"|anchor '.*'|'.*' as a map key")
+	unknownKey  = rule(`(?s)^field (.*) not found in type `)
+	repeatedKey = rule(`(?s)^mapping key (.*) already defined at line (\d+)$`)
+	wrongType   = rule(`(?s)^cannot construct (\S+).* (?:into|as a) (\S+)`)
+	repeated    = rule("(?s)`.*`|\".*\"|anchor '.*'|'.*' as a map key")
 )
 
 // reword says in a configuration's words what the YAML library says in those
 // of Go, and leaves out what it repeats of the file.
 func reword(message string) string {
-	if found := unknownKey.FindStringSubmatch(message); found != nil {
+	if found := unknownKey().FindStringSubmatch(message); found != nil {
 		return fmt.Sprintf("key %s is not a setting here", shown(found[1], settingRule))
 	}
-	if found := repeatedKey.FindStringSubmatch(message); found != nil {
+	if found := repeatedKey().FindStringSubmatch(message); found != nil {
 		return fmt.Sprintf("the key stands on line %s already", found[2])
 	}
-	if found := wrongType.FindStringSubmatch(message); found != nil {
+	if found := wrongType().FindStringSubmatch(message); found != nil {
 		return fmt.Sprintf("%s stands where %s belongs", is(found[1]), belongs(found[2]))
 	}
-	return "not YAML: " + repeated.ReplaceAllString(strings.TrimPrefix(message, "yaml: "), "(not shown)")
+	return "not YAML: " + repeated().ReplaceAllString(strings.TrimPrefix(message, "yaml: "), "(not shown)")
 }
 
 // is names what stands there, by its YAML tag.

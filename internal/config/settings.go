@@ -37,7 +37,7 @@ func one(what string, entries map[string]Settings) (string, Settings, error) {
 		return "", Settings{}, fmt.Errorf("%s needs exactly one entry, it has %d", what, len(entries))
 	}
 	for name, settings := range entries {
-		if settingRule.MatchString(name) {
+		if settingRule().MatchString(name) {
 			return name, settings, nil
 		}
 	}

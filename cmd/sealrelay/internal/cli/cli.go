@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -18,15 +16,14 @@ import (
 )
 
 // Main runs the command line of this process under root and returns the exit
-// code. Core dumps are off from then on: almost every command sees a value. An interrupt cancels the command's context. unavailable says of an
-// error that the same command may succeed later.
+// code. Core dumps are off from then on: almost every command sees a value.
+// The command's context ends at an interrupt. unavailable says of an error that
+// the same command may succeed later.
 func Main(root *cobra.Command, unavailable func(error) bool) int {
 	if err := harden.NoCoreDumps(); err != nil {
 		fmt.Fprintf(os.Stderr, "sealrelay: warning: %v\n", err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := Run(ctx, root, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	err := Run(newInterruptible(), root, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	if err != nil && unavailable(err) {
 		return ExitUnavailable
 	}

@@ -77,7 +77,7 @@ func (f *Input) Open(cmd *cobra.Command) (io.ReadCloser, error) {
 }
 
 func (f *Input) readAll(cmd *cobra.Command, from io.Reader) (*secretbytes.Value, error) {
-	value, err := readBounded(cmd, from)
+	value, err := secretbytes.ReadFrom(from, MaxInput)
 	if errors.Is(err, secretbytes.ErrTooLarge) {
 		return nil, fmt.Errorf("read %s: it has more than %d bytes", f.What, MaxInput)
 	}
@@ -99,26 +99,6 @@ func warnNewline(cmd *cobra.Command, value *secretbytes.Value) {
 		}
 		return nil
 	})
-}
-
-// readBounded reads to the end, or until the command is cancelled: a read from
-// a terminal or a pipe cannot be interrupted otherwise.
-func readBounded(cmd *cobra.Command, from io.Reader) (*secretbytes.Value, error) {
-	type result struct {
-		value *secretbytes.Value
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := secretbytes.ReadFrom(from, MaxInput)
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-cmd.Context().Done():
-		return nil, cmd.Context().Err()
-	}
 }
 
 // IsTerminal says whether a stream is a terminal.

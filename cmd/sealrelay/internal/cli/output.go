@@ -63,6 +63,7 @@ func (f *Output) Check(in *Input) error {
 // Write writes the whole output or none of it.
 func (f *Output) Write(cmd *cobra.Command, data []byte) error {
 	if f.File != "" {
+		holdInterrupts(cmd)
 		return durable.WritePath(f.File, data, durable.Options{Mode: 0o600})
 	}
 	if IsTerminal(cmd.OutOrStdout()) && !Printable(data) {
@@ -77,6 +78,7 @@ func (f *Output) Write(cmd *cobra.Command, data []byte) error {
 // terminal.
 func (f *Output) WriteBy(cmd *cobra.Command, binary bool, write func(io.Writer) error) error {
 	if f.File != "" {
+		holdInterrupts(cmd)
 		return durable.WritePathBy(f.File, durable.Options{Mode: 0o600}, write)
 	}
 	if binary && IsTerminal(cmd.OutOrStdout()) {
@@ -84,6 +86,10 @@ func (f *Output) WriteBy(cmd *cobra.Command, binary bool, write func(io.Writer) 
 	}
 	return write(cmd.OutOrStdout())
 }
+
+// holdInterrupts has interrupts caught from here on, so that none leaves a
+// temporary file behind.
+func holdInterrupts(cmd *cobra.Command) { cmd.Context().Done() }
 
 var errBinary = errors.New("the output is binary and would garble the terminal; use --outfile or a pipe")
 

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 )
 
 // AgentKey returns a key of an agent of the configuration in configFile; keyName
@@ -13,6 +14,12 @@ import (
 type AgentKey func(configFile, agent, keyName string) (*agentkeys.Key, error)
 
 // Commands are the commands.
-func Commands(agentKey AgentKey) []*cobra.Command {
-	return []*cobra.Command{newEncrypt(agentKey), newDecrypt(), newJS7(), newKeys(), newFormats()}
+func Commands(agentKey AgentKey) []cli.Command {
+	return []cli.Command{
+		{Name: "encrypt", New: func() *cobra.Command { return newEncrypt(agentKey) }},
+		{Name: "decrypt", New: newDecrypt},
+		{Name: "js7", New: newJS7},
+		{Name: "keys", New: newKeys},
+		{Name: "formats", New: newFormats},
+	}
 }
