@@ -56,7 +56,7 @@ func Open(ctx context.Context, path string, options Options) (*Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox: %w", err)
 	}
-	w, err := newWriter(dsn)
+	w, err := newWriter(path, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox: %w", errors.Join(err, readers.close()))
 	}

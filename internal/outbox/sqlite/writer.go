@@ -27,6 +27,7 @@ var errClosed = errors.New("outbox was closed")
 type writer struct {
 	conn   *conn
 	stmts  writeStmts
+	files  openFiles
 	queue  chan *request
 	group  []*request
 	idle   chan struct{} // closed when run has returned
@@ -50,7 +51,7 @@ type request struct {
 	answer error
 }
 
-func newWriter(dsn string) (*writer, error) {
+func newWriter(path, dsn string) (*writer, error) {
 	c, err := connect(dsn)
 	if err != nil {
 		return nil, err
@@ -63,6 +64,9 @@ func newWriter(dsn string) (*writer, error) {
 		changed: make(chan struct{}, 1),
 	}
 	if err := w.stmts.prepare(c); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	if w.files, err = statFiles(path); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	go w.run()
@@ -200,6 +204,11 @@ func (w *writer) transact(group []*request) error {
 		if transient(err) {
 			return w.rollback(err) // the log lacks the commit, so nothing counts
 		}
+		w.fail(err)
+		return fmt.Errorf("%w: %w", outbox.ErrAmbiguous, err)
+	}
+	// What was synced into a file without a name is gone after a restart.
+	if err := w.files.check(); err != nil {
 		w.fail(err)
 		return fmt.Errorf("%w: %w", outbox.ErrAmbiguous, err)
 	}
