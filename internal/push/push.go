@@ -6,6 +6,7 @@ package push
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -121,10 +122,20 @@ func (c *Client) try(ctx context.Context, id string, payload *payload) (wire.Ans
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	response, err := direct.Do(request)
 	if err != nil {
-		return wire.Answer{}, &networkError{err}
+		return wire.Answer{}, unanswered(err)
 	}
 	defer response.Body.Close()
 	return readAnswer(response)
+}
+
+// unanswered tells a server that is not reached now from one that is not
+// trusted: that is another one, or an authority is missing, and stays so.
+func unanswered(err error) error {
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return fmt.Errorf("the server is not trusted: %w; give its authority with --ca-file, or correct the host in the URL", untrusted)
+	}
+	return &networkError{err}
 }
 
 // authenticate sets the headers that prove the sender. With a token the ID is

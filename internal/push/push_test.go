@@ -144,7 +144,7 @@ func TestUntrustedServerGetsNothing(t *testing.T) {
 	c := &push.Client{URL: server.URL, Secret: verify.NewSecret(), HTTP: client}
 	_, err = c.Push(t.Context(), event())
 	var untrusted *tls.CertificateVerificationError
-	if !errors.As(err, &untrusted) {
+	if !errors.As(err, &untrusted) || !strings.Contains(err.Error(), "--ca-file") {
 		t.Errorf("error is %v", err)
 	}
 	if len(connections) != 1 {

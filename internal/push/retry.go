@@ -3,7 +3,6 @@ package push
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -60,10 +59,6 @@ func mayRetry(err error) bool {
 			return true
 		}
 		return false
-	}
-	var untrusted *tls.CertificateVerificationError
-	if errors.As(err, &untrusted) {
-		return false // the server is another one, and stays so
 	}
 	var network *networkError
 	return errors.As(err, &network)
