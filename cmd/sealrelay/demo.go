@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os/signal"
+	"syscall"
+
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
@@ -18,7 +21,12 @@ a replay and a forgery. Exits with 1 if any step does not hold.`,
 	}
 	keep := cmd.Flags().String("keep", "", "leave a working configuration in this `folder`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return demo.Run(cmd.Context(), demo.Options{Keep: *keep, Out: cmd.OutOrStdout(), Version: buildVersion()})
+		// A reader that goes away (`| head`) or a terminal that is closed would
+		// end the process, and leave the folder with its keys behind.
+		signal.Ignore(syscall.SIGPIPE)
+		ctx, stop := signal.NotifyContext(cmd.Context(), reloadSignals...)
+		defer stop()
+		return demo.Run(ctx, demo.Options{Keep: *keep, Out: cmd.OutOrStdout(), Version: buildVersion()})
 	}
 	return cmd
 }

@@ -46,6 +46,8 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
+	told := &narration{to: options.Out}
+	options.Out = told
 	d := &demo{Options: options, folder: dir}
 	defer func() {
 		if err != nil || options.Keep == "" {
@@ -57,10 +59,10 @@ func Run(ctx context.Context, options Options) (err error) {
 	}
 	if options.Keep == "" {
 		d.say("That was all. Nothing is left behind; `sealrelay demo --keep DIR` leaves a configuration to play with.")
-		return nil
+	} else {
+		d.sayKept()
 	}
-	d.sayKept()
-	return nil
+	return told.err
 }
 
 // folder makes the working folder and says how to take it away.

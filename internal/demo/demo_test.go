@@ -113,6 +113,21 @@ func TestFails(t *testing.T) {
 	}
 }
 
+// full is a writer that takes nothing.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space") }
+
+// TestNobodyListens: a demo that could not be told is no success, and leaves
+// nothing behind either.
+func TestNobodyListens(t *testing.T) {
+	dir := temporary(t)
+	if err := Run(t.Context(), Options{Out: full{}}); err == nil || !strings.Contains(err.Error(), "no space") {
+		t.Errorf("got %v", err)
+	}
+	empty(t, dir)
+}
+
 // canceller ends the context as soon as the narration says something.
 type canceller struct {
 	at     string

@@ -1,6 +1,23 @@
 package demo
 
-import "fmt"
+import (
+	"fmt"
+	"io"
+)
+
+// narration remembers that something could not be told: a demo that nobody
+// could follow has not shown anything.
+type narration struct {
+	to  io.Writer
+	err error
+}
+
+func (n *narration) Write(text []byte) (int, error) {
+	if n.err == nil {
+		_, n.err = n.to.Write(text)
+	}
+	return len(text), nil
+}
 
 // title begins a step.
 func (d *demo) title(text string) {
