@@ -168,7 +168,7 @@ func (k *Key) checkChain(roots *x509.CertPool) error {
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if err != nil {
-		return fmt.Errorf("%w: certificate does not chain to ca_file: %w", ErrPolicy, err)
+		return fmt.Errorf("%w: certificate does not chain to ca_file: %w; correct ca_file, or give the agent a certificate of that authority", ErrPolicy, err)
 	}
 	for _, link := range chains[0] {
 		if link.NotBefore.After(k.notBefore) {

@@ -48,7 +48,7 @@ func (a *hooksAPI) receive(c echo.Context) error {
 	source := a.Intake.Rules().Source(name)
 	if source == nil {
 		a.Observer.Hook("unknown", errUnknownSource.slug, time.Since(started))
-		return errUnknownSource
+		return fmt.Errorf("%w; correct the last part of the URL, or add the source to the configuration and reload", errUnknownSource)
 	}
 	answer, err := a.accept(c, source, started)
 	if err != nil {
@@ -69,7 +69,7 @@ func (a *hooksAPI) accept(c echo.Context, source *intake.Source, received time.T
 	r := c.Request()
 	remote, err := netip.ParseAddr(c.RealIP())
 	if err != nil {
-		return wire.Answer{}, fmt.Errorf("%w: the sender's address cannot be read", intake.ErrForbidden)
+		return wire.Answer{}, fmt.Errorf("%w: the sender's address cannot be read; a proxy of trusted_proxies has to write addresses into X-Forwarded-For", intake.ErrForbidden)
 	}
 	if err := source.Admit(remote, clientChain(r), received); err != nil {
 		return wire.Answer{}, err
@@ -104,7 +104,7 @@ func (a *hooksAPI) readBody(c echo.Context, limit int64) (*secretbytes.Value, er
 	defer done()
 	r := c.Request()
 	if r.ContentLength > limit {
-		return nil, fmt.Errorf("%w: at most %d bytes are taken", errTooLarge, limit)
+		return nil, fmt.Errorf("%w: at most %d bytes are taken; send less, or raise its max_body_bytes", errTooLarge, limit)
 	}
 	// MaxBytesReader, beside the limit, closes the connection of a sender that
 	// goes on sending.
@@ -112,7 +112,7 @@ func (a *hooksAPI) readBody(c echo.Context, limit int64) (*secretbytes.Value, er
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge), errors.Is(err, secretbytes.ErrTooLarge):
-		return nil, fmt.Errorf("%w: at most %d bytes are taken", errTooLarge, limit)
+		return nil, fmt.Errorf("%w: at most %d bytes are taken; send less, or raise its max_body_bytes", errTooLarge, limit)
 	case err != nil:
 		return nil, fmt.Errorf("%w: the body did not arrive whole", hooks.ErrMalformed)
 	}

@@ -121,7 +121,7 @@ func (in *Intake) decide(ev *event, request *hooks.Request, verified hooks.Verif
 	}
 	ev.targets = ev.source.rules.route(ev.source, ev.Secret)
 	if len(ev.targets) == 0 {
-		return fmt.Errorf("%w: no route matches %q of source %s, or it leads to no agent with a key and a destination", ErrNoRoute, ev.Secret, ev.source.Name)
+		return fmt.Errorf("%w: no route matches %q of source %s, or it leads to no agent with a key and a destination; correct the routes, reload, and send the event again", ErrNoRoute, ev.Secret, ev.source.Name)
 	}
 	// A sender whose clock is ahead must not make later events look old.
 	if ev.OccurredAt.After(ev.received) {

@@ -97,7 +97,7 @@ func (s *Source) Admit(remote netip.Addr, chain []*x509.Certificate, now time.Ti
 	address := remote.Unmap().WithZone("") // no Prefix contains an address with a zone
 	from := func(network netip.Prefix) bool { return network.Contains(address) }
 	if len(s.AllowFrom) > 0 && !slices.ContainsFunc(s.AllowFrom, from) {
-		return fmt.Errorf("%w: address %s is not in the source's allow_from", ErrForbidden, remote)
+		return fmt.Errorf("%w: address %s is not in the source's allow_from; add it there, or to trusted_proxies if it is a proxy's", ErrForbidden, remote)
 	}
 	if s.ClientRoots == nil {
 		return nil
