@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -19,25 +20,66 @@ func newAudit() *cobra.Command {
 }
 
 func newAuditList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "Print the audit log as JSON lines", Args: cli.Arguments(cobra.NoArgs)}
-	path := cli.ConfigFlag(cmd)
+	cmd := &cobra.Command{Use: "list", Short: "Print the audit log, a line for each row", Args: cli.Arguments(cobra.NoArgs)}
+	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	from := cmd.Flags().Int64("from", 1, "begin with this row `number`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		store, err := openOutbox(cmd, *path)
 		if err != nil {
 			return err
 		}
-		encoder := json.NewEncoder(cmd.OutOrStdout())
-		err = store.Audit(cmd.Context(), *from, func(row audit.Row) error {
-			return encoder.Encode(struct {
-				Seq   int64           `json:"seq"`
-				Entry json.RawMessage `json:"entry"`
-				Hash  string          `json:"hash"`
-			}{row.Seq, row.Entry, hex.EncodeToString(row.Hash[:])})
-		})
+		print := printRow
+		if *asJSON {
+			print = printRowJSON
+		}
+		err = store.Audit(cmd.Context(), *from, func(row audit.Row) error { return print(cmd.OutOrStdout(), row) })
 		return errors.Join(err, store.Close())
 	}
 	return cmd
+}
+
+// printRow prints a row in words. The log has no bound, so it is printed as it
+// is read, and not as a table.
+func printRow(out io.Writer, row audit.Row) error {
+	var entry audit.Entry
+	if err := json.Unmarshal(row.Entry, &entry); err != nil {
+		return fmt.Errorf("row %d cannot be read: %w; see `sealrelay audit verify`", row.Seq, err)
+	}
+	line := fmt.Sprintf("%d  %s  %s  by %s", row.Seq, cli.TimeText(entry.At), entry.Kind, entry.Actor)
+	if entry.Secret != "" {
+		line += "  " + entry.Secret
+	}
+	if entry.Version != 0 {
+		line += fmt.Sprintf("  version %d (%s)", entry.Version, entry.Operation)
+	}
+	if len(entry.Agents) > 0 {
+		line += "  for " + strings.Join(entry.Agents, ", ")
+	}
+	if entry.Destination != "" {
+		line += "  at " + entry.Destination
+	}
+	if entry.Detail != "" {
+		line += ": " + entry.Detail
+	}
+	_, err := fmt.Fprintln(out, line)
+	return err
+}
+
+func printRowJSON(out io.Writer, row audit.Row) error {
+	return json.NewEncoder(out).Encode(struct {
+		Seq   int64           `json:"seq"`
+		Entry json.RawMessage `json:"entry"`
+		Hash  string          `json:"hash"`
+	}{row.Seq, row.Entry, hex.EncodeToString(row.Hash[:])})
+}
+
+// chainView is what `audit verify` found. Without a problem, the head is the
+// last row's.
+type chainView struct {
+	OK      bool   `json:"ok"`
+	Problem string `json:"problem,omitempty"`
+	Rows    int64  `json:"rows,omitempty"`
+	Head    string `json:"head,omitempty"`
 }
 
 func newAuditVerify() *cobra.Command {
@@ -72,24 +114,33 @@ time with --expect.`,
 		})
 		err = errors.Join(err, store.Close())
 		var broken *audit.BrokenError
-		if errors.As(err, &broken) {
-			return cli.Attentionf("%v", broken)
-		}
-		if err != nil {
+		if err != nil && !errors.As(err, &broken) {
 			return err
 		}
-		if !found {
-			return cli.Attentionf("the head noted earlier, row %d, is not in the log any more: rows were cut off, or the log was rewritten", want.Seq)
-		}
 		last := chain.Head()
-		head := fmt.Sprintf("%d:%s", last.Seq, hex.EncodeToString(last.Hash[:]))
-		if *asJSON {
-			return cli.PrintJSON(cmd, map[string]any{"ok": true, "rows": last.Seq, "head": head})
+		view := chainView{OK: true, Rows: last.Seq, Head: fmt.Sprintf("%d:%s", last.Seq, hex.EncodeToString(last.Hash[:]))}
+		switch {
+		case broken != nil:
+			view = chainView{Problem: broken.Error()}
+		case !found:
+			view = chainView{Problem: fmt.Sprintf("the head noted earlier, row %d, is not in the log any more: rows were cut off, or the log was rewritten", want.Seq)}
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d rows, the chain holds\nhead %s\n", last.Seq, head)
-		return err
+		return printChain(cmd, view, *asJSON)
 	}
 	return cmd
+}
+
+func printChain(cmd *cobra.Command, view chainView, asJSON bool) error {
+	var err error
+	if asJSON {
+		err = cli.PrintJSON(cmd, view)
+	} else if view.OK {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d rows, the chain holds\nhead %s\n", view.Rows, view.Head)
+	}
+	if err == nil && !view.OK {
+		return cli.Attentionf("%s", view.Problem)
+	}
+	return err
 }
 
 func parseHead(text string) (audit.Row, error) {

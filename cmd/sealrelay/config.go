@@ -32,7 +32,7 @@ could but a key fails the policy.`,
 		if *asJSON {
 			err = errors.Join(cli.PrintJSON(cmd, found), err)
 		} else if err == nil {
-			printCheck(cmd, *path, found)
+			err = printCheck(cmd, *path, found)
 		}
 		if err == nil && len(found.Keys) > 0 {
 			return cli.Attentionf("%d keys fail the policy; their agents get nothing until they are mended", len(found.Keys))
@@ -63,7 +63,8 @@ func checkConfig(path string) (configView, error) {
 		built, err = app.Check(cfg)
 	}
 	if err != nil {
-		return configView{Problems: strings.Split(err.Error(), "\n")}, err
+		// Its class is not that of a key that it names: the command promises 1.
+		return configView{Problems: strings.Split(err.Error(), "\n")}, errors.New(err.Error())
 	}
 	found := configView{Sources: len(cfg.Sources), Agents: len(cfg.Agents), Groups: len(cfg.Groups), Routes: len(cfg.Routes)}
 	for _, report := range app.Keys(built.Rules.Registry(), time.Now()) {
@@ -75,12 +76,14 @@ func checkConfig(path string) (configView, error) {
 	return found, nil
 }
 
-func printCheck(cmd *cobra.Command, path string, found configView) {
+func printCheck(cmd *cobra.Command, path string, found configView) error {
 	for _, key := range found.Keys {
 		fmt.Fprintf(cmd.ErrOrStderr(), "sealrelay: %s\n", key)
 	}
-	if found.OK {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d sources, %d agents, %d groups, %d routes\n",
-			path, found.Sources, found.Agents, found.Groups, found.Routes)
+	if !found.OK {
+		return nil
 	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d sources, %d agents, %d groups, %d routes\n",
+		path, found.Sources, found.Agents, found.Groups, found.Routes)
+	return err
 }

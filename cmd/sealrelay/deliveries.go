@@ -164,6 +164,9 @@ func newDeliveriesShow() *cobra.Command {
 			return err
 		}
 		delivery, err := store.Get(cmd.Context(), outbox.Key{Agent: args[0], Destination: args[1], Secret: args[2]})
+		if errors.Is(err, outbox.ErrNotFound) {
+			err = fmt.Errorf("%w; `sealrelay deliveries list` has those there are", err)
+		}
 		if err = errors.Join(err, store.Close()); err != nil {
 			return err
 		}

@@ -88,6 +88,9 @@ func (f *pushFlags) client() (*push.Client, error) {
 	if f.url == "" {
 		return nil, cli.UsageErrorf("missing address; give --url https://HOST/v1/hooks/SOURCE")
 	}
+	if f.tries < 1 || f.timeout <= 0 {
+		return nil, cli.UsageErrorf("--tries and --timeout are above 0")
+	}
 	httpClient, err := push.NewHTTP(f.tls)
 	if err != nil {
 		return nil, err
