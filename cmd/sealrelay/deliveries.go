@@ -201,7 +201,7 @@ func newDeliveriesRetry() *cobra.Command {
 		Short: "Try deliveries again now",
 		Long: `Make the selected deliveries due now, with no failed attempts counted: dead and
 pending ones, unless --state says otherwise (delivered ones are delivered once
-more). Blocked ones have nothing to deliver: mend the agent's key and push the
+more). A service that runs takes them up within five seconds. Blocked ones have nothing to deliver: mend the agent's key and push the
 secret again.`,
 		Args: cli.Arguments(cobra.NoArgs),
 	}

@@ -69,7 +69,7 @@ func OutboxPath(cfg *config.Config) string {
 // not.
 func New(ctx context.Context, cfg *config.Config, options Options) (*App, error) {
 	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), stopBackground: func() {}}
-	built, err := Build(cfg)
+	built, err := a.build(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +94,16 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	}
 	reportKeys(a.log, built.Rules.Registry(), time.Now())
 	return a, nil
+}
+
+// build is Build for the way that this service is served. Over plain HTTP no
+// client shows a certificate: a source that asks for one could never be called.
+func (a *App) build(cfg *config.Config) (*Built, error) {
+	built, err := Build(cfg)
+	if err == nil && a.options.InsecureLoopback && built.asksClient {
+		return nil, errors.New("a source has client_certificate, which --insecure-loopback can never see; let the proxy ask for it and remove the setting, or serve TLS here")
+	}
+	return built, err
 }
 
 // signer signs statements. The seed of its key also keys the digests of
@@ -237,7 +247,7 @@ func (a *App) Failed() <-chan error { return a.failed }
 // and the server's certificate. If anything in it is bad, nothing changes.
 // What needs a restart is reported and ignored.
 func (a *App) Reload(cfg *config.Config) error {
-	built, err := Build(cfg)
+	built, err := a.build(cfg)
 	if err != nil {
 		return err
 	}

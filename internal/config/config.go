@@ -126,7 +126,8 @@ type Source struct {
 	// AllowFrom are the networks (CIDR) or addresses it may call from.
 	// Default: any
 	AllowFrom []string `yaml:"allow_from"`
-	// ClientCertificate asks for a TLS client certificate as well.
+	// ClientCertificate asks for a TLS client certificate as well. It needs TLS:
+	// with --insecure-loopback the service does not start.
 	ClientCertificate *ClientCertificate `yaml:"client_certificate"`
 	// RatePerSecond is how many authenticated requests are taken a second.
 	// Default: 100
