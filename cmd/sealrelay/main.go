@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -22,15 +23,6 @@ func run() int {
 
 // newRoot makes the commands that the command line needs.
 func newRoot(args []string) *cobra.Command {
-	commands := append(local.Commands(agentKey),
-		cli.Command{Name: "demo", New: newDemo},
-		cli.Command{Name: "serve", New: newServe},
-		cli.Command{Name: "push", New: newPush},
-		cli.Command{Name: "agents", New: newAgents},
-		cli.Command{Name: "deliveries", New: newDeliveries},
-		cli.Command{Name: "audit", New: newAudit},
-		cli.Command{Name: "config", New: newConfig},
-		cli.Command{Name: "version", New: newVersion},
-	)
+	commands := slices.Concat(serviceCommands(), local.Commands(agentKey), []cli.Command{{Name: "version", New: newVersion}})
 	return cli.NewRoot(cli.Chosen(commands, args)...)
 }

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	services := &services{running: map[*testscript.TestScript]*service{}}
+	services := &services{running: map[*testscript.TestScript]*running{}}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -93,11 +93,11 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 // services are the background services of the scripts that run.
 type services struct {
 	mu      sync.Mutex
-	running map[*testscript.TestScript]*service
+	running map[*testscript.TestScript]*running
 }
 
-// service is a running `sealrelay serve`.
-type service struct {
+// running is a running `sealrelay serve`.
+type running struct {
 	process *exec.Cmd
 	exited  chan error
 	mu      sync.Mutex
@@ -113,7 +113,7 @@ func (s *services) serve(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	program, err := exec.LookPath("sealrelay")
 	ts.Check(err)
-	svc := &service{process: exec.Command(program, append([]string{"serve"}, args...)...), exited: make(chan error, 1), grown: make(chan struct{}, 1)}
+	svc := &running{process: exec.Command(program, append([]string{"serve"}, args...)...), exited: make(chan error, 1), grown: make(chan struct{}, 1)}
 	svc.process.Dir = ts.MkAbs(".")
 	svc.process.Env = append(os.Environ(), "SEALRELAY_CONFIG="+ts.Getenv("SEALRELAY_CONFIG"))
 	stderr, err := svc.process.StderrPipe()
@@ -136,7 +136,7 @@ func (s *services) serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("ADMIN", ready.Admin)
 }
 
-func (s *service) read(lines *bufio.Scanner) {
+func (s *running) read(lines *bufio.Scanner) {
 	for lines.Scan() {
 		s.mu.Lock()
 		s.log = append(s.log, lines.Text())
@@ -150,7 +150,7 @@ func (s *service) read(lines *bufio.Scanner) {
 
 // wait waits for a line of the log that contains text, takes the log up to it
 // away, and returns it.
-func (s *service) wait(ts *testscript.TestScript, text string) string {
+func (s *running) wait(ts *testscript.TestScript, text string) string {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
@@ -174,7 +174,7 @@ func (s *service) wait(ts *testscript.TestScript, text string) string {
 	}
 }
 
-func (s *services) of(ts *testscript.TestScript) *service {
+func (s *services) of(ts *testscript.TestScript) *running {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running[ts] == nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -106,17 +105,4 @@ func parseLine(line []byte) (name string, value *secretbytes.Value, err error) {
 		return secret.Text(), value, nil
 	}
 	return "", nil, errLineValue
-}
-
-// inputSize is how many bytes a file has; 0 if that is not known.
-func inputSize(from io.Reader) int64 {
-	file, ok := from.(interface{ Stat() (os.FileInfo, error) })
-	if !ok {
-		return 0
-	}
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return 0
-	}
-	return info.Size()
 }

@@ -3,61 +3,88 @@ package local
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 )
 
-// progress shows on standard error how far a long command is, if that is a
-// terminal. It is for one goroutine.
+const (
+	barWidth   = 40
+	redrawEach = 100 * time.Millisecond
+	clearLine  = "\r\x1b[K" // ECMA-48: to the line's start, and erase it
+)
+
+// progress shows on standard error how much of a long command's input is done
+// with, if that is a terminal. It is for one goroutine. A library would do, but
+// each of them compiles what it may need at every start of the program.
 type progress struct {
-	stderr io.Writer
-	bars   *mpb.Progress // nil where nothing is shown
-	bar    *mpb.Bar
+	stderr      io.Writer
+	shown       bool
+	total, done int64 // bytes; a total of 0 is not known
+	began, last time.Time
 }
 
-// newProgress begins to show how much of from is done with.
 func newProgress(cmd *cobra.Command, from io.Reader) *progress {
-	p := &progress{stderr: cmd.ErrOrStderr()}
-	if !cli.IsTerminal(p.stderr) {
-		return p
+	stderr := cmd.ErrOrStderr()
+	return &progress{stderr: stderr, shown: cli.IsTerminal(stderr), total: inputSize(from), began: time.Now()}
+}
+
+// inputSize is how many bytes a file has; 0 if that is not known.
+func inputSize(from io.Reader) int64 {
+	file, ok := from.(interface{ Stat() (os.FileInfo, error) })
+	if !ok {
+		return 0
 	}
-	p.bars = mpb.NewWithContext(cmd.Context(), mpb.WithOutput(p.stderr), mpb.WithWidth(64))
-	if size := inputSize(from); size > 0 {
-		p.bar = p.bars.AddBar(size,
-			mpb.PrependDecorators(decor.Name("sealing "), decor.CountersKibiByte("% .1f of % .1f")),
-			mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left")))
-		return p
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
 	}
-	p.bar = p.bars.AddSpinner(0,
-		mpb.PrependDecorators(decor.Name("sealing "), decor.CurrentKibiByte("% .1f"), decor.Name(" ")),
-		mpb.AppendDecorators(decor.Elapsed(decor.ET_STYLE_GO)))
-	return p
+	return info.Size()
 }
 
 func (p *progress) add(bytes int) {
-	if p.bar != nil {
-		p.bar.IncrBy(bytes)
+	p.done += int64(bytes)
+	if p.shown && time.Since(p.last) > redrawEach {
+		p.draw()
 	}
 }
 
-// printf prints above the bar.
-func (p *progress) printf(format string, args ...any) {
-	to := p.stderr
-	if p.bars != nil {
-		to = p.bars
-	}
-	fmt.Fprintf(to, format, args...)
-}
-
-// close leaves the bar as it is and waits until it is drawn.
-func (p *progress) close() {
-	if p.bars == nil {
+func (p *progress) draw() {
+	p.last = time.Now()
+	elapsed := p.last.Sub(p.began)
+	if p.total == 0 {
+		fmt.Fprintf(p.stderr, "%s%.1f MiB sealed in %s", clearLine, mebibytes(p.done), elapsed.Round(time.Second))
 		return
 	}
-	p.bar.Abort(false)
-	p.bars.Wait()
+	part := min(float64(p.done)/float64(p.total), 1) // The last line may lack its newline.
+	left := time.Duration(0)
+	if part > 0 {
+		left = time.Duration(float64(elapsed) * (1 - part) / part)
+	}
+	full := int(part * barWidth)
+	fmt.Fprintf(p.stderr, "%s[%s%s] %3.0f %% of %.1f MiB, %s left", clearLine,
+		strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), 100*part, mebibytes(p.total), left.Round(time.Second))
+}
+
+func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+// printf prints in place of the bar, which comes back below.
+func (p *progress) printf(format string, args ...any) {
+	if p.shown {
+		fmt.Fprint(p.stderr, clearLine)
+		p.last = time.Time{}
+	}
+	fmt.Fprintf(p.stderr, format, args...)
+}
+
+// close leaves the bar as it ends.
+func (p *progress) close() {
+	if p.shown {
+		p.draw()
+		fmt.Fprintln(p.stderr)
+	}
 }

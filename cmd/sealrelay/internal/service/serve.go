@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/config"
 )
 
-func newServe() *cobra.Command {
+func newServe(version string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Receive hooks, seal, deliver",
@@ -34,7 +34,7 @@ SIGHUP reads the configuration again and keeps the old one if the new is bad.`,
 		}
 		zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 		log := zerolog.New(cmd.ErrOrStderr()).Level(level).With().Timestamp().Logger()
-		service, err := app.New(cmd.Context(), cfg, app.Options{InsecureLoopback: *insecure, Version: buildVersion(), Log: log})
+		service, err := app.New(cmd.Context(), cfg, app.Options{InsecureLoopback: *insecure, Version: version, Log: log})
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"os/signal"
@@ -10,7 +10,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/demo"
 )
 
-func newDemo() *cobra.Command {
+func newDemo(version string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole way, from a hook to the opened secret",
@@ -26,7 +26,7 @@ a replay and a forgery. Exits with 1 if any step does not hold.`,
 		signal.Ignore(syscall.SIGPIPE)
 		ctx, stop := signal.NotifyContext(cmd.Context(), reloadSignals...)
 		defer stop()
-		return demo.Run(ctx, demo.Options{Keep: *keep, Out: cmd.OutOrStdout(), Version: buildVersion()})
+		return demo.Run(ctx, demo.Options{Keep: *keep, Out: cmd.OutOrStdout(), Version: version})
 	}
 	return cmd
 }

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"github.com/sealrelay/sealrelay/internal/push"
 )
 
-// unavailable says that the same command may succeed later: the outbox or the
+// Unavailable says that the same command may succeed later: the outbox or the
 // server is not available, or was not reached.
-func unavailable(err error) bool {
+func Unavailable(err error) bool {
 	var unreached *url.Error
 	var refused *push.ProblemError
 	if errors.As(err, &refused) {

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"github.com/sealrelay/sealrelay/agentkeys"
@@ -6,8 +6,9 @@ import (
 	"github.com/sealrelay/sealrelay/internal/config"
 )
 
-// agentKey returns a key of an agent of the configuration.
-func agentKey(configFile, agent, keyName string) (*agentkeys.Key, error) {
+// AgentKey returns a key of an agent of the configuration; keyName may be empty
+// if the agent has one key only.
+func AgentKey(configFile, agent, keyName string) (*agentkeys.Key, error) {
 	cfg, err := config.Load(configFile)
 	if err != nil {
 		return nil, err

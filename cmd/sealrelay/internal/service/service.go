@@ -1,0 +1,22 @@
+// Package service has the commands of the service, and those that look at what
+// it keeps.
+package service
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
+)
+
+// Commands are the commands; version is what the service tells of itself.
+func Commands(version string) []cli.Command {
+	return []cli.Command{
+		{Name: "demo", New: func() *cobra.Command { return newDemo(version) }},
+		{Name: "serve", New: func() *cobra.Command { return newServe(version) }},
+		{Name: "push", New: newPush},
+		{Name: "agents", New: newAgents},
+		{Name: "deliveries", New: newDeliveries},
+		{Name: "audit", New: newAudit},
+		{Name: "config", New: newConfig},
+	}
+}
