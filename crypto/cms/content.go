@@ -57,7 +57,7 @@ func refuse(what string, oid asn1.ObjectIdentifier) error {
 
 // content is an encrypted content and all that is needed beside its key.
 type content struct {
-	// refused says why it is not opened; the rest is empty then.
+	// refused says why it is not opened; the rest but authenticated is empty then.
 	refused       error
 	authenticated bool
 	keySize       int
@@ -79,7 +79,7 @@ type gcmParameters struct {
 func parseGCM(info encryptedContentInfo, mac, additional []byte) (content, error) {
 	size, found := gcmKeySizes.find(info.Algorithm.Algorithm)
 	if !found {
-		return content{refused: refuse("authenticated cipher", info.Algorithm.Algorithm)}, nil
+		return content{refused: refuse("authenticated cipher", info.Algorithm.Algorithm), authenticated: true}, nil
 	}
 	parameters, err := strict[gcmParameters](info.Algorithm.Parameters.FullBytes, "")
 	if err != nil {

@@ -13,8 +13,7 @@ const initialValue = 0xa6a6a6a6a6a6a6a6
 // semiblock is what AES key wrap works on, in bytes.
 const semiblock = 8
 
-// wrapKey is AES key wrap, RFC 3394, section 2.2.1, of
-// a key of AES.
+// wrapKey is AES key wrap, RFC 3394, section 2.2.1, of a key of AES.
 func wrapKey(kek, key []byte) ([]byte, error) {
 	block, err := aes.NewCipher(kek)
 	if err != nil {

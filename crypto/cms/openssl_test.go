@@ -102,6 +102,13 @@ func TestOpensOpenSSL(t *testing.T) {
 			encryption{name, "-aes-192-cbc -keyid", true},
 		)
 	}
+	const oaep = " -keyopt rsa_padding_mode:oaep"
+	for _, name := range []string{"rsa2048", "rsa3072", "rsa4096"} {
+		table = append(table,
+			encryption{name, "-aes-256-gcm -keyid" + oaep + " -keyopt rsa_oaep_md:sha256", false},
+			encryption{name, "-aes-128-gcm -stream" + oaep, false}, // SHA-1, the tool's default.
+			encryption{name, "-aes-256-cbc" + oaep + " -keyopt rsa_oaep_md:sha256", true})
+	}
 	for _, bits := range []string{"128", "192", "256"} {
 		table = append(table,
 			encryption{"p256", "-aes-" + bits + "-gcm", false},
@@ -113,7 +120,7 @@ func TestOpensOpenSSL(t *testing.T) {
 	}
 	for _, hash := range []string{"sha1", "sha224", "sha256", "sha384", "sha512"} {
 		for _, mgf := range []string{"sha1", "sha256", "sha512"} {
-			table = append(table, encryption{"rsa3072", "-aes-256-gcm -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:" + hash + " -keyopt rsa_mgf1_md:" + mgf, false})
+			table = append(table, encryption{"rsa3072", "-aes-256-gcm" + oaep + " -keyopt rsa_oaep_md:" + hash + " -keyopt rsa_mgf1_md:" + mgf, false})
 		}
 		for _, name := range []string{"p256", "p384", "p521", "k256"} {
 			table = append(table,
