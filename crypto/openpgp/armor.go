@@ -24,11 +24,12 @@ func isArmored(data []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(data, whitespace), []byte(armorBegin))
 }
 
-// writeArmor writes armor without the checksum, which RFC 9580, section 6.1,
-// advises against.
-func writeArmor(raw []byte) ([]byte, error) {
+// writeArmor writes armor, with the checksum unless the data packet is of
+// version 2, which must not have it (RFC 9580, section 6.1). Without it gpg 2.2
+// takes the last line for more data if that needs no padding.
+func writeArmor(raw []byte, version2 bool) ([]byte, error) {
 	var text bytes.Buffer
-	w, err := armor.EncodeWithChecksumOption(&text, pgp.MessageType, nil, false)
+	w, err := armor.EncodeWithChecksumOption(&text, pgp.MessageType, nil, !version2)
 	if err != nil {
 		return nil, fmt.Errorf("write armor: %w", err)
 	}

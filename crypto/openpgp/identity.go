@@ -2,6 +2,7 @@ package openpgp
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -83,11 +84,7 @@ var errDamaged = fmt.Errorf("%w: OpenPGP message is changed or cut off", crypto.
 // often enough (RFC 9580, sections 13.1 and 13.7). Where it names none and the
 // key is RSA, it is crypto.ErrNoMatch, for the same reason.
 func (i *identity) Open(envelope []byte) ([]byte, error) {
-	raw, err := readArmor(envelope)
-	if err != nil {
-		return nil, err
-	}
-	m, err := parseMessage(raw)
+	_, m, err := read(envelope)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +128,7 @@ func (m *message) open(wrapped *packet.EncryptedKey, key *packet.PrivateKey) ([]
 		failure = fmt.Errorf("%w: it is for another OpenPGP key", crypto.ErrNoMatch)
 	}
 	cipher, sessionKey := packet.CipherAES256, make([]byte, packet.CipherAES256.KeySize())
+	_, _ = rand.Read(sessionKey) // crypto/rand.Read fails never.
 	err := wrapped.Decrypt(key, nil)
 	switch {
 	case err == nil:
@@ -143,8 +141,9 @@ func (m *message) open(wrapped *packet.EncryptedKey, key *packet.PrivateKey) ([]
 		}
 		return nil, failure
 	}
-	// With RSA a session key that could not be unwrapped is replaced by one that
-	// opens nothing, so that the same work is done.
+	// With RSA a session key that could not be unwrapped is replaced by a random
+	// one, so that the same work is done; one that the sender could guess would
+	// open what he made with it, and tell him that the padding was bad.
 	content, err := m.decrypt(cipher, sessionKey)
 	if err != nil {
 		if errors.Is(err, errDamaged) && isRSA {

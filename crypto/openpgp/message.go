@@ -100,8 +100,8 @@ func (m *message) addKey(p *packet.OpaquePacket) error {
 	return nil
 }
 
-// isStrict says whether a session key is all that is in its packet, and its
-// number as short as it can be; the library passes over both. It also leaves out
+// isStrict says whether a session key is all that is in its packet, its number
+// as short as it can be and its point marked; the library passes over all three. It also leaves out
 // the octet that counts key version and fingerprint in version 6, when it writes
 // them (RFC 9580, section 5.1.2).
 func isStrict(key *packet.EncryptedKey, body []byte) bool {
@@ -126,11 +126,17 @@ func isStrict(key *packet.EncryptedKey, body []byte) bool {
 		return false
 	}
 	switch key.Algo {
-	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly, packet.PubKeyAlgoECDH:
+	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly:
 		return isCanonical(body[head:])
+	case packet.PubKeyAlgoECDH:
+		return isCanonical(body[head:]) && isPoint(body[head+2])
 	}
 	return true
 }
+
+// isPoint says whether a point begins as uncompressed or native ones do (RFC
+// 9580, section 11.2); the library passes over what a native one begins with.
+func isPoint(first byte) bool { return first == 0x04 || first == 0x40 }
 
 // isCanonical says whether a multiprecision integer has the length that its
 // first octet gives it (RFC 9580, section 3.2).
@@ -146,7 +152,7 @@ func isCanonical(integer []byte) bool {
 // with 1, so that neither is opened as the other (RFC 9580, section 10.3.2.1).
 func (m *message) checkVersions() error {
 	want := 3
-	if m.dataTag == tagProtected && len(m.data.Contents) > 0 && m.data.Contents[0] == 2 {
+	if m.version2() {
 		want = 6
 	}
 	for _, key := range m.keys {
@@ -155,6 +161,11 @@ func (m *message) checkVersions() error {
 		}
 	}
 	return nil
+}
+
+// version2 says whether the data is in version 2 of its packet.
+func (m *message) version2() bool {
+	return m.dataTag == tagProtected && len(m.data.Contents) > 0 && m.data.Contents[0] == 2
 }
 
 // isBinary says whether data begins with the packet of a session key, or with

@@ -50,13 +50,16 @@ var Format = crypto.Format{
 	SealTo:    sealTo,
 	Forms: []crypto.Form{
 		{Name: "armor", Write: func(envelope []byte) ([]byte, error) {
-			raw, err := rawEnvelope(envelope)
+			raw, m, err := read(envelope)
 			if err != nil {
 				return nil, err
 			}
-			return writeArmor(raw)
+			return writeArmor(raw, m.version2())
 		}},
-		{Name: "raw", Write: rawEnvelope},
+		{Name: "raw", Write: func(envelope []byte) ([]byte, error) {
+			raw, _, err := read(envelope)
+			return bytes.Clone(raw), err
+		}},
 	},
 	Detect: func(data []byte) bool { return isArmored(data) || isBinary(data) },
 }
@@ -72,16 +75,17 @@ var policy = &packet.Config{
 
 const minRSABits = 2048
 
-// rawEnvelope returns the packets of an envelope in either form.
-func rawEnvelope(envelope []byte) ([]byte, error) {
+// read returns the packets of an envelope in either form, and what they are.
+func read(envelope []byte) ([]byte, *message, error) {
 	raw, err := readArmor(envelope)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := parseMessage(raw); err != nil {
-		return nil, err
+	m, err := parseMessage(raw)
+	if err != nil {
+		return nil, nil, err
 	}
-	return bytes.Clone(raw), nil
+	return raw, m, nil
 }
 
 // publicCopy returns the certificate of an entity. The library notes in an

@@ -23,8 +23,11 @@ type recipient struct {
 // newRecipient takes a certificate that can be sealed to now; Seal asks again.
 func newRecipient(publicKey any) (crypto.Recipient, error) {
 	entity, ok := publicKey.(*pgp.Entity)
-	if !ok || entity == nil || entity.PrimaryKey == nil {
+	if !ok {
 		return nil, fmt.Errorf("%w: openpgp takes OpenPGP certificates, not %s", crypto.ErrUnsupportedKey, keys.Kind(publicKey))
+	}
+	if entity == nil || entity.PrimaryKey == nil {
+		return nil, fmt.Errorf("%w: OpenPGP certificate has no key", crypto.ErrUnsupportedKey)
 	}
 	if version := entity.PrimaryKey.Version; version != 4 && version != 6 {
 		return nil, fmt.Errorf("%w: OpenPGP certificate of version %d; versions 4 and 6 are taken", crypto.ErrUnsupportedKey, version)
@@ -52,8 +55,11 @@ func (r *recipient) Seal(plaintext []byte) ([]byte, error) { return sealTo(plain
 // sealTo seals to all recipients at once. Post-quantum and other recipients are
 // not mixed, since the weaker would open it for whoever breaks its key.
 func sealTo(plaintext []byte, recipients ...crypto.Recipient) ([]byte, error) {
-	if len(recipients) == 0 || len(recipients) > maxKeyPackets {
-		return nil, fmt.Errorf("%w: an OpenPGP message has 1 to %d recipients, not %d", crypto.ErrForbidden, maxKeyPackets, len(recipients))
+	switch n := len(recipients); {
+	case n == 0:
+		return nil, fmt.Errorf("%w: there is no recipient to seal to", crypto.ErrUnsupportedKey)
+	case n > maxKeyPackets:
+		return nil, fmt.Errorf("%w: an OpenPGP message has at most %d recipients; seal several", crypto.ErrForbidden, maxKeyPackets)
 	}
 	now := time.Now()
 	var chosen []pgp.Key

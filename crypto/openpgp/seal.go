@@ -63,7 +63,7 @@ func seal(plaintext []byte, chosen []pgp.Key) ([]byte, error) {
 	cipher := with.suite.Cipher
 	sessionKey := make([]byte, cipher.KeySize())
 	defer clear(sessionKey)
-	rand.Read(sessionKey) //nolint:errcheck // Never fails.
+	_, _ = rand.Read(sessionKey) // crypto/rand.Read fails never.
 	config := &packet.Config{AEADConfig: &packet.AEADConfig{ChunkSize: chunkSize}}
 	var raw bytes.Buffer
 	for _, key := range chosen {
@@ -78,7 +78,7 @@ func seal(plaintext []byte, chosen []pgp.Key) ([]byte, error) {
 	if err := writeLiteral(data, plaintext); err != nil {
 		return nil, fmt.Errorf("seal with OpenPGP: %w", err)
 	}
-	return writeArmor(raw.Bytes())
+	return writeArmor(raw.Bytes(), with.aead)
 }
 
 // literalHead is how long the body of a literal packet is without its data.
