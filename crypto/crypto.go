@@ -32,7 +32,8 @@ type Recipient interface {
 	// KeyID names the key: see package keys for how it is made. It is not secret.
 	KeyID() string
 	// Seal returns the envelope of plaintext. It neither keeps nor changes
-	// plaintext; two envelopes of one plaintext differ.
+	// plaintext; two envelopes of one plaintext differ. It returns ErrForbidden
+	// for a key that turns out to be none that can be sealed to.
 	Seal(plaintext []byte) (envelope []byte, err error)
 }
 

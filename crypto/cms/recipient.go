@@ -85,7 +85,7 @@ func sealTo(plaintext []byte, recipients ...crypto.Recipient) ([]byte, error) {
 		}
 		wrapped, err := r.info(key)
 		if err != nil {
-			return nil, fmt.Errorf("seal with cms: wrap key for %s: %w", r.id, err)
+			return nil, fmt.Errorf("%w: cms cannot seal to key %s: %w", crypto.ErrForbidden, r.id, err)
 		}
 		data.Recipients = append(data.Recipients, asn1.RawValue{FullBytes: wrapped})
 	}

@@ -77,8 +77,9 @@ type Recipient struct {
 
 // NewRecipient takes a *rsa.PublicKey of at least 2048 bits, an
 // *ecdsa.PublicKey on P-256, P-384 or P-521, a *secp256k1.PublicKey, or a
-// *x509.Certificate of one of the former, which stands for its key. It returns crypto.ErrForbidden for a shorter RSA key, crypto.ErrUnsupportedKey
-// for any other key.
+// *x509.Certificate of one of the former, which stands for its key. It returns
+// crypto.ErrForbidden for a shorter RSA key, crypto.ErrUnsupportedKey for any
+// other key.
 func NewRecipient(publicKey any) (*Recipient, error) {
 	var wrap func([]byte) ([]byte, error)
 	var err error
@@ -131,7 +132,7 @@ func (r *Recipient) newKey() ([]byte, header, error) {
 	wrapped, err := r.wrap(key)
 	if err != nil {
 		clear(key)
-		return nil, header{}, fmt.Errorf("wrap key: %w", err)
+		return nil, header{}, fmt.Errorf("%w: js7 cannot seal to this key: %w", crypto.ErrForbidden, err)
 	}
 	return key, header{wrapped, iv}, nil
 }

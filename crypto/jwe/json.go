@@ -106,12 +106,12 @@ func parseRecipients(object strictjson.Object) ([]addressee, error) {
 	objects := []strictjson.Object{object}
 	own := append(shared, "header", "encrypted_key")
 	if _, general := object["recipients"]; general {
-		if !object.Only(append(shared, "recipients")...) {
-			return nil, errMembers
-		}
 		var err error
 		if objects, err = object.Array("recipients"); err != nil {
 			return nil, err
+		}
+		if !object.Only(append(shared, "recipients", "encrypted_key")...) || !repeatsFirst(object, objects) {
+			return nil, errMembers
 		}
 		own = []string{"header", "encrypted_key"}
 	}
@@ -135,6 +135,13 @@ func parseRecipients(object strictjson.Object) ([]addressee, error) {
 		}
 	}
 	return recipients, nil
+}
+
+// repeatsFirst says whether the encrypted_key beside the recipients, which does
+// not belong there, is missing or that of the first of them: go-jose writes it.
+func repeatsFirst(object strictjson.Object, recipients []strictjson.Object) bool {
+	key, found := object["encrypted_key"]
+	return !found || len(recipients) > 0 && bytes.Equal(key, recipients[0]["encrypted_key"])
 }
 
 // headerText returns a header as it was written; nil if there is none.

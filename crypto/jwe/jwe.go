@@ -25,7 +25,9 @@
 // Reading is stricter than RFC 7516: base64url in its one encoding, no member
 // twice, no unknown members beside those of section 7.2, no parameters outside
 // the protected header but alg, kid, x5t#S256, epk, apu and apv. Unknown
-// parameters within the protected header are ignored, as section 4 asks.
+// parameters within the protected header are ignored, as section 4 asks. Beside
+// several recipients the encrypted key of the first may be repeated, as go-jose
+// writes it.
 package jwe
 
 import "github.com/sealrelay/sealrelay/crypto"

@@ -214,7 +214,7 @@ func TestLowOrder(t *testing.T) {
 	if sealed != nil {
 		t.Error("it was sealed to")
 	}
-	wantClass(t, err, crypto.ErrUnsupportedKey)
+	wantClass(t, err, crypto.ErrForbidden)
 }
 
 func TestDetect(t *testing.T) {

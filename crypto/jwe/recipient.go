@@ -90,7 +90,7 @@ func (r *recipient) seal(cek []byte) (header, []byte, error) {
 	own := r.header
 	encryptedKey, err := r.wrap(cek, &own)
 	if err != nil {
-		return header{}, nil, fmt.Errorf("%w: wrap key: %w", crypto.ErrUnsupportedKey, err)
+		return header{}, nil, fmt.Errorf("%w: jwe cannot seal to this key: %w", crypto.ErrForbidden, err)
 	}
 	return own, encryptedKey, nil
 }

@@ -75,6 +75,20 @@ func readPrivate(t testing.TB, name string) any {
 	return key
 }
 
+// generate makes a key of a kind in the words of the package keys.
+func generate(t testing.TB, kind string) any {
+	t.Helper()
+	file, _, err := keys.Generate(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := keys.ParsePrivate(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 func makePair(t testing.TB, private any) pair {
 	t.Helper()
 	public, err := keys.PublicOf(private)
@@ -156,6 +170,15 @@ func wantClass(t testing.TB, err, want error) {
 }
 
 func b64(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
+
+func decode(t testing.TB, text string) []byte {
+	t.Helper()
+	data, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
 
 // object is a JSON object of a test.
 type object = map[string]any

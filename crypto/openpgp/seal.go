@@ -68,7 +68,7 @@ func seal(plaintext []byte, chosen []pgp.Key) ([]byte, error) {
 	var raw bytes.Buffer
 	for _, key := range chosen {
 		if err := packet.SerializeEncryptedKeyAEAD(&raw, key.PublicKey, cipher, with.aead, sessionKey, config); err != nil {
-			return nil, fmt.Errorf("%w: OpenPGP key %s: %w", crypto.ErrUnsupportedKey, key.PublicKey.KeyIdString(), err)
+			return nil, fmt.Errorf("%w: openpgp cannot seal to key %s: %w", crypto.ErrForbidden, key.PublicKey.KeyIdString(), err)
 		}
 	}
 	data, err := packet.SerializeSymmetricallyEncrypted(&raw, cipher, with.aead, with.suite, sessionKey, config)
