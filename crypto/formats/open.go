@@ -27,6 +27,9 @@ func IdentityFor(privateKey any, envelope []byte) (crypto.Identity, crypto.Forma
 // Open opens the envelope with whichever of the private keys does. If none
 // does, the error is the one that says most: damage and refusals before
 // crypto.ErrNoMatch, and that before crypto.ErrUnsupportedKey.
+//
+// A legacy envelope of cms may open to nonsense with a wrong RSA key; see
+// package cms. RefuseLegacy is against that.
 func Open(envelope []byte, privateKeys ...any) ([]byte, error) {
 	failure := fmt.Errorf("%w: there is no private key", crypto.ErrNoMatch)
 	said := -1

@@ -58,11 +58,14 @@ func ForAll(publics []*keys.Public, formatName string) (crypto.Format, error) {
 	if len(publics) == 1 {
 		return formatOf(publics[0], "")
 	}
-	first := publics[0].DefaultFormat()
+	names := shared
+	if first := publics[0].DefaultFormat(); haveDefault(publics, first) {
+		names = append([]string{first}, shared...)
+	}
 	var unfit error
-	for _, name := range append([]string{first}, shared...) {
+	for _, name := range names {
 		format, err := ByName(name)
-		if err != nil || format.SealTo == nil || name == first && !haveDefault(publics, first) {
+		if err != nil || format.SealTo == nil { // Keys without a default have none in common.
 			continue
 		}
 		if err := takesAll(format, publics); err != nil {
