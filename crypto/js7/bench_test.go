@@ -1,10 +1,12 @@
 package js7
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
+	"io"
 	"testing"
 )
 
@@ -35,6 +37,28 @@ func BenchmarkOpen(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkFile seals and opens a file of 1 MiB.
+func BenchmarkFile(b *testing.B) {
+	recipient, identity := readPair(b, "p256")
+	header, sealed := sealFile(b, recipient, make([]byte, 1<<20))
+	b.Run("seal", func(b *testing.B) {
+		b.SetBytes(1 << 20)
+		for b.Loop() {
+			if _, err := recipient.SealFile(bytes.NewReader(make([]byte, 1<<20)), io.Discard); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		b.SetBytes(1 << 20)
+		for b.Loop() {
+			if err := identity.OpenFile(header, bytes.NewReader(sealed), io.Discard); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // BenchmarkPrimitive is what sealing cannot be faster than.

@@ -127,17 +127,19 @@ func decryptFile(mode cipher.BlockMode, src io.Reader, dst io.Writer) (last []by
 	}
 }
 
-// decodeBlocks appends the blocks that text holds.
+// decodeBlocks appends the blocks that text holds, each in its one encoding: of
+// 24 characters with a line break among them fewer than 16 bytes are left.
 func decodeBlocks(dst, text []byte) ([]byte, error) {
 	if len(text)%blockText != 0 {
 		return dst, errFile
 	}
+	var block [blockText / 4 * 3]byte
 	for ; len(text) > 0; text = text[blockText:] {
-		block, err := decodeField(text[:blockText])
-		if err != nil || len(block) != aes.BlockSize {
+		n, err := base64.StdEncoding.Strict().Decode(block[:], text[:blockText])
+		if err != nil || n != aes.BlockSize {
 			return dst, errFile
 		}
-		dst = append(dst, block...)
+		dst = append(dst, block[:n]...)
 	}
 	return dst, nil
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
@@ -84,6 +86,16 @@ func readRecipient(t testing.TB, name string) *Recipient {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return recipient
+}
+
+func readCertificate(t testing.TB, name string) *x509.Certificate {
+	t.Helper()
+	block, _ := pem.Decode(readVectorFile(t, "keys/"+name+".crt"))
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
 }
 
 // wantClass checks that err is of this class, and of no other.
