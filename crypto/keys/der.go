@@ -1,9 +1,9 @@
 package keys
 
 import (
-	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -78,7 +78,7 @@ func readDER(der []byte, with *unlocker) ([]item, error) {
 		return []item{publicItem("a DER public key", container, func() (any, error) { return parse(der) })}, nil
 	}
 	switch shape := shapeOf(der); {
-	case shape == shapeSigned && isSigned(der) == "":
+	case shape == shapeSigned && otherSigned(der) == "":
 		return []item{{
 			name:      "a certificate",
 			container: X509,
@@ -100,12 +100,18 @@ func readDER(der []byte, with *unlocker) ([]item, error) {
 	return nil, fmt.Errorf("%w: %s", ErrMalformed, describe(der))
 }
 
-// isSigned says what a structure of shapeSigned is if it is no certificate.
-func isSigned(der []byte) string {
-	if _, err := x509.ParseCertificateRequest(der); err == nil {
-		return "a certificate signing request"
+// otherSigned says what a structure of shapeSigned is if it is no certificate,
+// by the shape of what is signed: it may be for a key that is not read here.
+func otherSigned(der []byte) string {
+	input := cryptobyte.String(der)
+	var outer, signed cryptobyte.String
+	if !input.ReadASN1(&outer, asn1.SEQUENCE) || !outer.ReadASN1Element(&signed, asn1.SEQUENCE) {
+		return ""
 	}
-	if _, err := x509.ParseRevocationList(der); err == nil {
+	switch shape := shapeOf(signed); {
+	case shape == "ISSC", shape == "ISS": // RFC 2986, section 4.1
+		return "a certificate signing request"
+	case strings.HasPrefix(shape, "ISS?"), strings.HasPrefix(shape, "SS?"): // RFC 5280, section 5.1
 		return "a certificate revocation list"
 	}
 	return ""

@@ -27,6 +27,16 @@ var notKeys = []struct{ prefix, what string }{
 	{"\xfe\xff", "the file is UTF-16 text; save it as UTF-8"},
 }
 
+// notKey says what a file is that begins as one of notKeys; empty if none.
+func notKey(text []byte) string {
+	for _, not := range notKeys {
+		if bytes.HasPrefix(text, []byte(not.prefix)) {
+			return not.what
+		}
+	}
+	return ""
+}
+
 // describe says what data is, as the first words of an error, where it holds no
 // key. It repeats nothing of data.
 func describe(data []byte) string {
@@ -34,14 +44,12 @@ func describe(data []byte) string {
 	if len(text) == 0 {
 		return "the file is empty"
 	}
-	for _, not := range notKeys {
-		if bytes.HasPrefix(text, []byte(not.prefix)) {
-			return not.what
-		}
+	if what := notKey(text); what != "" {
+		return what
 	}
 	switch shape := shapeOf(data); {
-	case shape == shapeSigned && isSigned(data) != "":
-		return "the file is " + isSigned(data) + "; give the certificate or the key"
+	case shape == shapeSigned && otherSigned(data) != "":
+		return "the file is " + otherSigned(data) + "; give the certificate or the key"
 	case shape == shapeContentInfo:
 		return "the file is a PKCS#7 or CMS structure; take certificates out of it with openssl pkcs7 -print_certs"
 	case shape == shapeDSAPrivate:
@@ -74,5 +82,5 @@ func describePEM(kind string) string {
 	case strings.HasPrefix(kind, "PGP "):
 		return fmt.Sprintf("the file is an OpenPGP %s, not a key", strings.ToLower(strings.TrimPrefix(kind, "PGP ")))
 	}
-	return fmt.Sprintf("the file has a PEM block %q, which holds no key", kind)
+	return fmt.Sprintf("the file has a PEM block %.40q, which holds no key", kind)
 }

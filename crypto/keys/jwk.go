@@ -16,15 +16,17 @@ func looksLikeJWK(data []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{"))
 }
 
-// parseJWK reads a public JSON Web Key (RFC 7517; RFC 7518, section 6, RFC 8037
-// and RFC 8812), or the one key of a JWK Set that can be sealed to. What other
-// members a key has, its kid and certificates too, is not used.
-func parseJWK(data []byte) (*Public, error) {
+// parseJWKs reads a public JSON Web Key (RFC 7517; RFC 7518, section 6, RFC 8037
+// and RFC 8812), or those of a JWK Set that can be sealed to, or else those for
+// signatures. Keys in the set of a kind that is not read are passed over if
+// there are others. What other members a key has, its kid and certificates too,
+// is not used.
+func parseJWKs(data []byte) ([]*Public, error) {
 	objects, err := readJWKs(data)
 	if err != nil {
 		return nil, err
 	}
-	var sealed, signing []any
+	var sealed, signing []*Public
 	var skipped error
 	for _, object := range objects {
 		defer object.Wipe()
@@ -35,20 +37,16 @@ func parseJWK(data []byte) (*Public, error) {
 		case err != nil:
 			return nil, err
 		case signs:
-			signing = append(signing, key)
+			signing = append(signing, &Public{Key: key, Container: JWK})
 		default:
-			sealed = append(sealed, key)
+			sealed = append(sealed, &Public{Key: key, Container: JWK})
 		}
 	}
-	usable := sealed
-	if len(sealed) == 0 {
-		usable = signing
-	}
 	switch {
-	case len(usable) > 1:
-		return nil, fmt.Errorf("%w: the JWK Set has several keys that could be used; give one", ErrMalformed)
-	case len(usable) == 1:
-		return &Public{Key: usable[0], Container: JWK}, nil
+	case len(sealed) > 0:
+		return sealed, nil
+	case len(signing) > 0:
+		return signing, nil
 	}
 	return nil, skipped
 }

@@ -35,9 +35,6 @@ var (
 	errJWKRange = errors.New("a value is out of range")
 )
 
-// maxRSABits bounds the work that a JWK can ask for.
-const maxRSABits = 16384
-
 // rsaJWK reads RFC 7518, section 6.3.1.
 func rsaJWK(object strictjson.Object) (any, error) {
 	modulus, err := integer(object, "n")

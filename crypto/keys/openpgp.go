@@ -50,28 +50,29 @@ func looksLikeOpenPGP(data []byte) bool {
 	return len(data) > version && data[version] >= 2 && data[version] <= 6
 }
 
-// parseOpenPGP reads the one certificate ("public key") of data. Errors wrap
+// parseOpenPGP reads the certificates ("public keys") of data. Errors wrap
 // ErrMalformed, ErrUnsupported, or ErrPrivate for a secret key.
-func parseOpenPGP(data []byte) (*Public, error) {
+func parseOpenPGP(data []byte) ([]*Public, error) {
 	entities, err := readOpenPGP(data)
 	if err != nil {
 		return nil, err
 	}
-	if isSecret(entities[0]) {
-		return nil, fmt.Errorf("%w: the file has an OpenPGP secret key; give what gpg --export writes", ErrPrivate)
+	var publics []*Public
+	for _, entity := range entities {
+		if isSecret(entity) {
+			return nil, fmt.Errorf("%w: the file has an OpenPGP secret key; give what gpg --export writes", ErrPrivate)
+		}
+		public := &Public{Key: entity, Container: OpenPGPCert}
+		public.NotBefore, public.NotAfter = openPGPValidity(entity, time.Now())
+		publics = append(publics, public)
 	}
-	if len(entities) > 1 {
-		return nil, fmt.Errorf("%w: the file has %d OpenPGP certificates; give one", ErrMalformed, len(entities))
-	}
-	public := &Public{Key: entities[0], Container: OpenPGPCert}
-	public.NotBefore, public.NotAfter = openPGPValidity(entities[0], time.Now())
-	return public, nil
+	return publics, nil
 }
 
 // parsePrivateOpenPGP reads the secret keys of data, each a *openpgp.Entity
-// whose private subkeys are decrypted with password. Parts that are elsewhere,
+// whose private subkeys are decrypted with the password. Parts that are elsewhere,
 // as gpg leaves them out of an export of subkeys, are no error.
-func parsePrivateOpenPGP(data, password []byte) ([]any, error) {
+func parsePrivateOpenPGP(data []byte, with *unlocker) ([]any, error) {
 	entities, err := readOpenPGP(data)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func parsePrivateOpenPGP(data, password []byte) ([]any, error) {
 		if !isSecret(entity) {
 			return nil, fmt.Errorf("%w: the file has an OpenPGP certificate; give what gpg --export-secret-keys writes", ErrMalformed)
 		}
-		if err := unlock(entity, password); err != nil {
+		if err := with.unlock(entity); err != nil {
 			return nil, err
 		}
 		found = append(found, entity)
@@ -105,46 +106,56 @@ func privateKeys(entity *openpgp.Entity) []*packet.PrivateKey {
 	return found
 }
 
-func unlock(entity *openpgp.Entity, password []byte) error {
+func (u *unlocker) unlock(entity *openpgp.Entity) error {
 	locked := false
 	for _, key := range privateKeys(entity) {
 		if key.Dummy() || !key.Encrypted {
 			continue
 		}
+		if u.password == nil {
+			return errNoPassword
+		}
 		locked = true
-		if memory, err := argon2Memory(key); err != nil || memory > maxArgon2Memory {
-			return fmt.Errorf("%w: unlocking the OpenPGP key takes more than 2 GiB of memory; protect it anew with less", ErrUnsupported)
+		if err := u.workOpenPGP(key); err != nil {
+			return err
 		}
 	}
-	if !locked {
-		return nil
-	}
-	if password == nil {
-		return errNoPassword
-	}
-	if err := entity.DecryptPrivateKeys(password); err != nil {
+	if locked && entity.DecryptPrivateKeys(u.password) != nil {
 		return errWrongPassword
 	}
 	return nil
 }
 
-// argon2Memory returns the encoded memory size of the key's string-to-key
-// specifier (RFC 9580, section 3.7.1.4), 0 if it is another one. The library
-// checks it against the specification only, which allows 2 TiB; it is read from
-// the packet (section 5.5.3), behind the public part.
-func argon2Memory(key *packet.PrivateKey) (byte, error) {
+// workOpenPGP counts the work of unlocking one key. Iterated hashing can ask for
+// no more than 62 MiB (RFC 9580, section 3.7.1.3).
+func (u *unlocker) workOpenPGP(key *packet.PrivateKey) error {
+	passes, memory, err := argon2(key)
+	if err != nil || memory > maxArgon2Memory {
+		return fmt.Errorf("%w: unlocking the OpenPGP key takes more than 2 GiB of memory; protect it anew with less", ErrUnsupported)
+	}
+	if passes == 0 {
+		return u.work(roundsPerIterated)
+	}
+	return u.work(int64(passes) << memory * roundsPerArgon2)
+}
+
+// argon2 returns the passes and the encoded memory size of the key's
+// string-to-key specifier (RFC 9580, section 3.7.1.4), 0 if it is another one.
+// The library checks them against the specification only, which allows 2 TiB;
+// they are read from the packet (section 5.5.3), behind the public part.
+func argon2(key *packet.PrivateKey) (passes, memory byte, err error) {
 	secret, err := contents(key)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	public, err := contents(&key.PublicKey)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	const usageAEAD, argon2, salt = 253, 4, 16
 	rest := secret[min(len(public), len(secret)):]
 	if len(rest) == 0 || rest[0] != usageAEAD {
-		return 0, nil
+		return 0, 0, nil
 	}
 	skip := 3 // usage, cipher, mode
 	if key.Version == 6 {
@@ -152,9 +163,9 @@ func argon2Memory(key *packet.PrivateKey) (byte, error) {
 	}
 	// The specifier: its kind, salt, passes, lanes, memory.
 	if len(rest) < skip+1+salt+3 || rest[skip] != argon2 {
-		return 0, nil
+		return 0, 0, nil
 	}
-	return rest[skip+1+salt+2], nil
+	return rest[skip+1+salt], rest[skip+1+salt+2], nil
 }
 
 // contents returns the body of a packet.

@@ -1,7 +1,9 @@
 package keys
 
 import (
+	"bytes"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -11,8 +13,9 @@ import (
 func readPEM(data []byte, with *unlocker) ([]item, error) {
 	var items []item
 	var chain []*pem.Block
-	other := ""
+	other, whole := "", 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		whole++
 		switch {
 		case isCertificateBlock(block.Type):
 			if chain = append(chain, block); len(chain) > 1 {
@@ -33,25 +36,40 @@ func readPEM(data []byte, with *unlocker) ([]item, error) {
 		}
 	}
 	switch {
+	case whole < begun(data):
+		return nil, fmt.Errorf("%w: a PEM block is damaged or cut off", ErrMalformed)
 	case items != nil:
 		return items, nil
 	case other != "":
 		return nil, fmt.Errorf("%w: %s", ErrMalformed, describePEM(other))
 	}
-	return nil, fmt.Errorf("%w: the PEM block is damaged or cut off", ErrMalformed)
+	return nil, fmt.Errorf("%w: a PEM block is damaged or cut off", ErrMalformed)
+}
+
+// begun counts the lines that begin a PEM block: the decoder passes over a
+// damaged block, of which the user should be told.
+func begun(data []byte) int {
+	n := 0
+	for line := range bytes.Lines(data) {
+		if bytes.HasPrefix(line, []byte("-----BEGIN ")) {
+			n++
+		}
+	}
+	return n
 }
 
 func isCertificateBlock(kind string) bool {
 	return kind == "CERTIFICATE" || kind == "TRUSTED CERTIFICATE" || kind == "X509 CERTIFICATE"
 }
 
-// parseChain reads a certificate and those behind it. The ones that the
-// standard library cannot parse are no use as intermediates.
+// parseChain reads a certificate and those behind it. Of these, the ones with
+// keys that the standard library does not know are no use as intermediates.
 func parseChain(blocks []*pem.Block) (*Public, error) {
 	var leaf *Public
 	for _, block := range blocks {
 		public, err := parseCertificate(block.Bytes, block.Type == "TRUSTED CERTIFICATE")
 		switch {
+		case leaf != nil && errors.Is(err, ErrUnsupported):
 		case err != nil:
 			return nil, err
 		case leaf == nil:
@@ -66,7 +84,7 @@ func parseChain(blocks []*pem.Block) (*Public, error) {
 // publicBlock reads SPKI under each of the three names in use, and PKCS#1 (RFC
 // 8017, A.1.1) under the one that is its own.
 func publicBlock(block *pem.Block) item {
-	name := fmt.Sprintf("a PEM block %q", block.Type)
+	name := fmt.Sprintf("a PEM block %.40q", block.Type)
 	switch block.Type {
 	case "RSA PUBLIC KEY":
 		if shapeOf(block.Bytes) == shapePKCS1Public {
@@ -77,14 +95,14 @@ func publicBlock(block *pem.Block) item {
 		return publicItem(name, SPKI, func() (any, error) { return parseSPKI(block.Bytes) })
 	}
 	return publicItem(name, SPKI, func() (any, error) {
-		return nil, fmt.Errorf("%w: PEM block %q; PUBLIC KEY, RSA PUBLIC KEY and EC PUBLIC KEY are read", ErrUnsupported, block.Type)
+		return nil, fmt.Errorf("%w: PEM block %.40q; PUBLIC KEY, RSA PUBLIC KEY and EC PUBLIC KEY are read", ErrUnsupported, block.Type)
 	})
 }
 
 // privateBlock reads a private key, which may be encrypted as its block's name
 // or its headers say.
 func privateBlock(block *pem.Block, with *unlocker) item {
-	name := fmt.Sprintf("a PEM block %q", block.Type)
+	name := fmt.Sprintf("a PEM block %.40q", block.Type)
 	container, parse := PKCS8, parsePKCS8
 	switch block.Type {
 	case "OPENSSH PRIVATE KEY":
@@ -98,10 +116,13 @@ func privateBlock(block *pem.Block, with *unlocker) item {
 		container, parse = SEC1, parseSEC1
 	default:
 		return privateItem(name, PKCS8, func() (any, error) {
-			return nil, fmt.Errorf("%w: PEM block %q", ErrUnsupported, block.Type)
+			return nil, fmt.Errorf("%w: PEM block %.40q", ErrUnsupported, block.Type)
 		})
 	}
-	read := privateItem(name, container, func() (any, error) { return parse(block.Bytes) })
+	read := privateItem(name, container, func() (any, error) {
+		defer clear(block.Bytes)
+		return parse(block.Bytes)
+	})
 	if block.Headers["DEK-Info"] != "" {
 		read.encrypted = true
 		read.privates = func() ([]any, error) {

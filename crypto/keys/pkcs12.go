@@ -36,7 +36,7 @@ var macHashes = map[string]func() hash.Hash{
 	"2.16.840.1.101.3.4.2.3": sha512.New,
 }
 
-var errPKCS12 = fmt.Errorf("%w: the PKCS#12 keystore is damaged or cut off", ErrMalformed)
+var errPKCS12 = fmt.Errorf("%w: the PKCS#12 keystore is damaged, cut off, or not DER; openssl pkcs12 -in FILE -nodes makes PEM of it", ErrMalformed)
 
 func isPKCS12(data []byte) bool {
 	if !slices.Contains(shapesPKCS12, shapeOf(data)) {
@@ -186,7 +186,10 @@ func readAuthenticatedSafe(safe cryptobyte.String, with *unlocker) ([]pkcs12Bag,
 			return nil, fmt.Errorf("%w: the PKCS#12 keystore is protected by a public key", ErrUnsupported)
 		}
 		next, err := readSafeContents(plain)
-		if err != nil {
+		switch {
+		case err != nil && oid == oidEncryptedData:
+			return nil, errWrongPassword // There may be no MAC that would have told.
+		case err != nil:
 			return nil, err
 		}
 		bags = append(bags, next...)

@@ -130,7 +130,7 @@ func pkcs12Items(bags []pkcs12Bag, with *unlocker) []item {
 		switch {
 		case bag.key != nil:
 			entry.private = func() (any, error) { return bag.open(with) }
-			entry.chain = certificates.chain(bag.keyID)
+			entry.chain = certificates.chain(bag.certificateIn(certificates, with))
 		case hasKeys && !bag.trusted:
 			continue
 		default:
@@ -152,9 +152,43 @@ func (b *pkcs12Bag) open(with *unlocker) (any, error) {
 	return parseDecrypted(key, err, parsePKCS8)
 }
 
+// certificateIn returns the certificate of the key: that with its localKeyId, or,
+// since the attribute is optional, the one for the same key; nil if there is none.
+func (b *pkcs12Bag) certificateIn(certificates pkcs12Certificates, with *unlocker) []byte {
+	if found := certificates.byKeyID[string(b.keyID)]; found != nil || len(certificates.all) == 0 {
+		return found
+	}
+	private, err := b.open(with)
+	if err != nil { // As whoever asks for the key is told.
+		return nil
+	}
+	id, err := privateKeyID(private)
+	if err != nil {
+		return nil
+	}
+	for _, der := range certificates.all {
+		if public, err := parseCertificate(der, false); err == nil && public.ID() == id {
+			return der
+		}
+	}
+	return nil
+}
+
+// privateKeyID is the ID of the public half.
+func privateKeyID(private any) (string, error) {
+	public, err := PublicOf(private)
+	if err != nil {
+		return "", err
+	}
+	return ID(public)
+}
+
 // pkcs12Certificates are the certificates of a keystore, by the ID that they
 // share with their key, and by their subject as DER.
-type pkcs12Certificates struct{ byKeyID, bySubject map[string][]byte }
+type pkcs12Certificates struct {
+	all                [][]byte
+	byKeyID, bySubject map[string][]byte
+}
 
 func indexCertificates(bags []pkcs12Bag) pkcs12Certificates {
 	index := pkcs12Certificates{byKeyID: map[string][]byte{}, bySubject: map[string][]byte{}}
@@ -162,6 +196,7 @@ func indexCertificates(bags []pkcs12Bag) pkcs12Certificates {
 		if bag.certificate == nil {
 			continue
 		}
+		index.all = append(index.all, bag.certificate)
 		if len(bag.keyID) > 0 {
 			index.byKeyID[string(bag.keyID)] = bag.certificate
 		}
@@ -172,11 +207,11 @@ func indexCertificates(bags []pkcs12Bag) pkcs12Certificates {
 	return index
 }
 
-// chain returns the certificate of the key with that ID and those that it was
-// issued by, as far as they are there.
-func (c pkcs12Certificates) chain(keyID []byte) [][]byte {
+// chain returns the certificate and those that it was issued by, as far as they
+// are there.
+func (c pkcs12Certificates) chain(leaf []byte) [][]byte {
 	var chain [][]byte
-	for next := c.byKeyID[string(keyID)]; next != nil && len(chain) < maxChain; {
+	for next := leaf; next != nil && len(chain) < maxChain; {
 		chain = append(chain, next)
 		certificate, err := x509.ParseCertificate(next)
 		if err != nil || bytes.Equal(certificate.RawIssuer, certificate.RawSubject) {

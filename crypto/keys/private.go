@@ -4,6 +4,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
@@ -85,9 +86,9 @@ func parsePKCS8(der []byte) (any, error) {
 		return nil, fmt.Errorf("%w: PKCS#8 private key is damaged", ErrMalformed)
 	}
 	switch key := key.(type) {
-	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
-		return key, nil
-	case *ecdh.PrivateKey: // x509 makes it of X25519 only.
+	case *ecdsa.PrivateKey:
+		return notP224(key)
+	case *rsa.PrivateKey, ed25519.PrivateKey, *ecdh.PrivateKey: // x509 makes the last of X25519 only.
 		return key, nil
 	}
 	return nil, fmt.Errorf("%w: private key is a %T; RSA, EC, Ed25519 and X25519 keys can be used", ErrUnsupported, key)
@@ -113,6 +114,13 @@ func parseSEC1(der []byte) (any, error) {
 			return key, nil
 		}
 		return nil, fmt.Errorf("%w: EC private key is damaged or on an unknown curve", ErrMalformed)
+	}
+	return notP224(key)
+}
+
+func notP224(key *ecdsa.PrivateKey) (any, error) {
+	if key.Curve == elliptic.P224() {
+		return nil, errP224
 	}
 	return key, nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
@@ -164,16 +165,31 @@ func parsePKCS1Public(der []byte) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: PKCS#1 public key is damaged", ErrMalformed)
 	}
-	return key, nil
+	return supported(key)
 }
 
 // supported passes the key types that ID knows.
 func supported(key any) (any, error) {
 	switch key := key.(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+	case *rsa.PublicKey:
+		if key.N.BitLen() > maxRSABits {
+			return nil, fmt.Errorf("%w: RSA key has %d bits, more than %d", ErrUnsupported, key.N.BitLen(), maxRSABits)
+		}
 		return key, nil
-	case *ecdh.PublicKey: // x509 makes it of X25519 only.
+	case *ecdsa.PublicKey:
+		if key.Curve == elliptic.P224() {
+			return nil, errP224
+		}
+		return key, nil
+	case ed25519.PublicKey, *ecdh.PublicKey: // x509 makes the latter of X25519 only.
 		return key, nil
 	}
 	return nil, fmt.Errorf("%w: public key is a %T; RSA, EC, Ed25519 and X25519 keys can be used", ErrUnsupported, key)
 }
+
+// maxRSABits bounds the work that a public key can ask for.
+const maxRSABits = 16384
+
+// errP224 refuses the one curve that the standard library reads and that is not
+// used here.
+var errP224 = fmt.Errorf("%w: EC key on P-224, which is too weak; give one on P-256", ErrUnsupported)

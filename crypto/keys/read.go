@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"fmt"
+	"slices"
 )
 
 // maxSize bounds a key file. The largest that are in use, keystores with the
@@ -41,7 +42,7 @@ func read(data []byte, options Options) ([]item, error) {
 	case options.Alias != "":
 		return nil, fmt.Errorf("%w: an alias is given, but the file is no PKCS#12 or JKS keystore", ErrMalformed)
 	case looksLikeOpenPGP(data):
-		return []item{openPGPItem(data, options)}, nil
+		return []item{openPGPItem(data, with)}, nil
 	case bytes.Contains(data, []byte("-----BEGIN ")):
 		return readPEM(data, with)
 	case len(data) > 1 && data[0] == 0x30 && shapeOf(data) != "":
@@ -49,7 +50,7 @@ func read(data []byte, options Options) ([]item, error) {
 	case looksLikeJWK(data):
 		return []item{jwkItem(data)}, nil
 	}
-	return readText(data, options)
+	return readText(data, with, options)
 }
 
 // keystore returns the reader of the keystore that data is, if it is one.
@@ -63,12 +64,12 @@ func keystore(data []byte) (func([]byte, *unlocker) ([]item, error), bool) {
 	return nil, false
 }
 
-func openPGPItem(data []byte, options Options) item {
+func openPGPItem(data []byte, with *unlocker) item {
 	return item{
 		name:      "an OpenPGP key",
 		container: OpenPGPCert,
-		publics:   func() ([]*Public, error) { return one(parseOpenPGP(data)) },
-		privates:  func() ([]any, error) { return parsePrivateOpenPGP(data, options.Password) },
+		publics:   func() ([]*Public, error) { return parseOpenPGP(data) },
+		privates:  func() ([]any, error) { return parsePrivateOpenPGP(data, with) },
 	}
 }
 
@@ -76,7 +77,7 @@ func jwkItem(data []byte) item {
 	return item{
 		name:      "a JWK",
 		container: JWK,
-		publics:   func() ([]*Public, error) { return one(parseJWK(data)) },
+		publics:   func() ([]*Public, error) { return parseJWKs(data) },
 		privates:  func() ([]any, error) { return parsePrivateJWKs(data) },
 	}
 }
@@ -107,8 +108,8 @@ func privateItem(name string, container Container, parse func() (any, error)) it
 
 // ParsePublics reads all the public keys of a file, in their order: those that
 // ParsePublic reads, several of them too. The certificates of a PEM file are one
-// chain, whose key is the first one's, and public keys beside them are left out
-// as being the same. Errors are those of ParsePublic, and ErrPassword for a
+// chain, whose key is the first one's, and a public key beside it is left out if
+// it is the same. Errors are those of ParsePublic, and ErrPassword for a
 // keystore that cannot be opened. It returns all or none.
 func ParsePublics(data []byte, options Options) ([]*Public, error) {
 	items, err := read(data, options)
@@ -137,18 +138,17 @@ func ParsePublics(data []byte, options Options) ([]*Public, error) {
 	return nil, fmt.Errorf("%w: %s", ErrMalformed, describe(data))
 }
 
-// withoutBare leaves out bare public keys where there are certificates.
+// withoutBare leaves out the bare public keys of which there are certificates.
 func withoutBare(publics []*Public) []*Public {
-	var certificates []*Public
+	certified := map[string]bool{}
 	for _, public := range publics {
 		if public.CertificateDER != nil {
-			certificates = append(certificates, public)
+			certified[public.ID()] = true
 		}
 	}
-	if certificates != nil {
-		return certificates
-	}
-	return publics
+	return slices.DeleteFunc(publics, func(public *Public) bool {
+		return public.CertificateDER == nil && certified[public.ID()]
+	})
 }
 
 // ParsePrivates reads all the private keys of a file, in their order: those that

@@ -47,7 +47,11 @@ func secp256k1SPKI(der []byte) (*secp256k1.PublicKey, bool) {
 	if rest, err := asn1.Unmarshal(der, &info); err != nil || len(rest) > 0 || !isSecp256k1(info.Algorithm) {
 		return nil, false
 	}
-	key, err := secp256k1.ParsePubKey(info.PublicKey.RightAlign())
+	point := info.PublicKey.Bytes
+	if info.PublicKey.BitLength != 8*len(point) || len(point) == 0 || point[0] > 4 { // The library reads hybrid points, too.
+		return nil, false
+	}
+	key, err := secp256k1.ParsePubKey(point)
 	return key, err == nil
 }
 

@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"strings"
 
@@ -9,12 +11,18 @@ import (
 )
 
 // readText returns the keys of a file of lines: age recipients, age identities,
-// SSH public keys. Empty lines and comments are passed over. No error repeats a
+// SSH public keys, or bare base64. Empty lines and comments are passed over. No error repeats a
 // line: it may be anything, a password too.
-func readText(data []byte, options Options) ([]item, error) {
+func readText(data []byte, with *unlocker, options Options) ([]item, error) {
 	text := string(data)
 	if isRFC4716(text) {
 		return []item{publicItem("an SSH public key", SSH, func() (any, error) { return parseRFC4716(text) })}, nil
+	}
+	if what := notKey(bytes.TrimSpace(data)); what != "" {
+		return nil, fmt.Errorf("%w: %s", ErrMalformed, what)
+	}
+	if der, found := bareBase64(data); found {
+		return readDER(der, with)
 	}
 	var items []item
 	for line := range strings.Lines(text) {
@@ -32,6 +40,17 @@ func readText(data []byte, options Options) ([]item, error) {
 		return nil, fmt.Errorf("%w: the file is empty", ErrMalformed)
 	}
 	return items, nil
+}
+
+// bareBase64 returns the DER in a file that has only its base64, in one line or
+// folded, as PEM without its frame: JS7 takes public keys so.
+func bareBase64(data []byte) ([]byte, bool) {
+	text := bytes.Join(bytes.Fields(data), nil)
+	if !bytes.HasPrefix(text, []byte("M")) { // the first of a SEQUENCE
+		return nil, false
+	}
+	der, err := base64.StdEncoding.Strict().DecodeString(string(text))
+	return der, err == nil && shapeOf(der) != ""
 }
 
 func readLine(line string, options Options) (item, bool) {

@@ -11,6 +11,10 @@ const (
 	// roundsPerBcrypt is what one round of OpenSSH's bcrypt takes beside one of
 	// PBKDF2. ssh-keygen writes 16 or 24 of them.
 	roundsPerBcrypt = 10_000
+	// roundsPerArgon2 is the same for a pass of Argon2 over 1 KiB, and
+	// roundsPerIterated for the most that OpenPGP's iterated hashing can take.
+	roundsPerArgon2   = 2
+	roundsPerIterated = 500_000
 )
 
 var errTooMuchWork = fmt.Errorf("%w: the password's derivation asks for too much work, or for none; %d rounds are the most", ErrMalformed, maxRounds)
