@@ -49,6 +49,9 @@ const (
 	oidPBES2  = "1.2.840.113549.1.5.13"
 	oidPBKDF2 = "1.2.840.113549.1.5.12"
 	oidScrypt = "1.3.6.1.4.1.11591.4.11"
+
+	oidHMACSHA256 = "1.2.840.113549.2.9"
+	oidAES256CBC  = "2.16.840.1.101.3.4.1.42"
 )
 
 // prfs are the HMACs of RFC 8018, appendix B.1; none named means SHA-1.
@@ -56,7 +59,7 @@ var prfs = map[string]func() hash.Hash{
 	"":                    sha1.New,
 	"1.2.840.113549.2.7":  sha1.New,
 	"1.2.840.113549.2.8":  sha256.New224,
-	"1.2.840.113549.2.9":  sha256.New,
+	oidHMACSHA256:         sha256.New,
 	"1.2.840.113549.2.10": sha512.New384,
 	"1.2.840.113549.2.11": sha512.New,
 }
@@ -68,7 +71,7 @@ var cbcCiphers = map[string]struct {
 }{
 	"2.16.840.1.101.3.4.1.2":  {16, aes.NewCipher},
 	"2.16.840.1.101.3.4.1.22": {24, aes.NewCipher},
-	"2.16.840.1.101.3.4.1.42": {32, aes.NewCipher},
+	oidAES256CBC:              {32, aes.NewCipher},
 	"1.2.840.113549.3.7":      {24, des.NewTripleDESCipher},
 }
 

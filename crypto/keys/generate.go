@@ -1,118 +1,181 @@
 package keys
 
 import (
-	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"filippo.io/age"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
-// Kinds are the words that Generate takes.
+// Kinds are the words that Generate and New take.
 var Kinds = []string{
 	"age", "age-pq",
 	"rsa-2048", "rsa-3072", "rsa-4096",
-	"ec-p256", "ec-p384", "ec-p521",
-	"ed25519",
+	"ec-p256", "ec-p384", "ec-p521", "ec-secp256k1",
+	"x25519", "ed25519", "ed25519-x25519",
+	"openpgp", "openpgp-v6",
 }
 
-// Generate makes a key pair of one of Kinds: a PKCS#8 PEM and an SPKI PEM, or
-// an age identity and its recipient. ed25519 is for the service's signing key.
-// The caller wipes private. Any other kind is ErrUnsupported.
+// generators make the keys that are written as PKCS#8.
+var generators = map[string]func() ([]any, error){
+	"rsa-2048":     func() ([]any, error) { return one[any](rsa.GenerateKey(rand.Reader, 2048)) },
+	"rsa-3072":     func() ([]any, error) { return one[any](rsa.GenerateKey(rand.Reader, 3072)) },
+	"rsa-4096":     func() ([]any, error) { return one[any](rsa.GenerateKey(rand.Reader, 4096)) },
+	"ec-p256":      func() ([]any, error) { return one[any](ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) },
+	"ec-p384":      func() ([]any, error) { return one[any](ecdsa.GenerateKey(elliptic.P384(), rand.Reader)) },
+	"ec-p521":      func() ([]any, error) { return one[any](ecdsa.GenerateKey(elliptic.P521(), rand.Reader)) },
+	"ec-secp256k1": func() ([]any, error) { return one[any](secp256k1.GeneratePrivateKey()) },
+	"x25519":       func() ([]any, error) { return one[any](ecdh.X25519().GenerateKey(rand.Reader)) },
+	"ed25519":      func() ([]any, error) { return one[any](newEd25519()) },
+	"ed25519-x25519": func() ([]any, error) {
+		signing, err := newEd25519()
+		if err != nil {
+			return nil, err
+		}
+		sealed, err := ecdh.X25519().GenerateKey(rand.Reader)
+		return []any{signing, sealed}, err
+	},
+}
+
+func newEd25519() (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return key, err
+}
+
+// NewOptions say how New makes a key. The zero value makes one that is not
+// encrypted.
+type NewOptions struct {
+	// Password encrypts the private key; nil means that it is not encrypted. The
+	// caller wipes it.
+	Password []byte
+	// UserID is whose an OpenPGP key is: a name, or "name <address>". Empty
+	// means "sealrelay agent". Other kinds have none.
+	UserID string
+	// Validity is how long an OpenPGP key can be sealed to from now, in whole
+	// seconds, at most 136 years; 0 means that it does not expire.
+	Validity time.Duration
+}
+
+// Pair is a new key pair, or for ed25519-x25519 two.
+type Pair struct {
+	// Private is the file with the private keys: PKCS#8 in PEM, an age identity,
+	// or an armored OpenPGP key. ParsePrivates reads it. The caller wipes it.
+	Private []byte
+	// Public is the file with their public halves: SubjectPublicKeyInfo in PEM,
+	// an age recipient, or an armored OpenPGP key. ParsePublics reads it.
+	Public string
+	// Keys are the private keys in the types of ParsePrivates; of two, the first
+	// is the one that signs.
+	Keys []any
+}
+
+// Generate is New without options, for the files only. The caller wipes private.
 func Generate(kind string) (private []byte, public string, err error) {
-	var key crypto.Signer
-	switch kind {
-	case "age":
-		identity, err := age.GenerateX25519Identity()
-		if err != nil {
-			return nil, "", err
-		}
-		private, public = identityFile(identity.Recipient().String(), identity.String())
-		return private, public, nil
-	case "age-pq":
-		identity, err := age.GenerateHybridIdentity()
-		if err != nil {
-			return nil, "", err
-		}
-		private, public = identityFile(identity.Recipient().String(), identity.String())
-		return private, public, nil
-	case "rsa-2048":
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "rsa-3072":
-		key, err = rsa.GenerateKey(rand.Reader, 3072)
-	case "rsa-4096":
-		key, err = rsa.GenerateKey(rand.Reader, 4096)
-	case "ec-p256":
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "ec-p384":
-		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case "ec-p521":
-		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	case "ed25519":
-		_, key, err = ed25519.GenerateKey(rand.Reader)
-	default:
-		return nil, "", fmt.Errorf("%w: cannot make a key of kind %q; there are %s", ErrUnsupported, kind, strings.Join(Kinds, ", "))
-	}
-	if err != nil {
-		return nil, "", fmt.Errorf("make a key of kind %s: %w", kind, err)
-	}
-	return pemPair(key)
-}
-
-func identityFile(recipient, identity string) (private []byte, public string) {
-	return fmt.Appendf(nil, "# public key: %s\n%s\n", recipient, identity), recipient + "\n"
-}
-
-func pemPair(key crypto.Signer) ([]byte, string, error) {
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	pair, err := New(kind, NewOptions{})
 	if err != nil {
 		return nil, "", err
 	}
-	defer clear(private)
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return nil, "", err
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), nil
+	return pair.Private, pair.Public, nil
 }
 
-// SelfSigned returns a PEM certificate for the public half of privateKey, a
-// *rsa.PrivateKey or *ecdsa.PrivateKey, that names commonName and permits
-// encryption: key usage keyEncipherment for RSA, keyAgreement for EC (RFC 5280,
-// section 4.2.1.3). It is for tools that take certificates only; trust in it
-// comes from pinning it.
-func SelfSigned(privateKey any, commonName string, notBefore, notAfter time.Time) ([]byte, error) {
-	var signer crypto.Signer
-	var usage x509.KeyUsage
-	switch key := privateKey.(type) {
-	case *rsa.PrivateKey:
-		signer, usage = key, x509.KeyUsageKeyEncipherment
-	case *ecdsa.PrivateKey:
-		signer, usage = key, x509.KeyUsageKeyAgreement
-	default:
-		return nil, fmt.Errorf("%w: a certificate is made for RSA and EC keys, not for a %T", ErrUnsupported, privateKey)
+// New makes a key pair of one of Kinds. ed25519 is for signing statements and
+// is not sealed to; ed25519-x25519 is such a key and one that is sealed to.
+//
+// With a password, PKCS#8 is encrypted as MarshalPrivate has it, OpenPGP keys by
+// their own means. The error is ErrUnsupported for any other kind, and for a
+// password for an age identity, whose file has none.
+func New(kind string, options NewOptions) (*Pair, error) {
+	switch {
+	case !slices.Contains(Kinds, kind):
+		return nil, fmt.Errorf("%w: cannot make a key of kind %q; there are %s", ErrUnsupported, kind, strings.Join(Kinds, ", "))
+	case options.Password != nil && len(options.Password) == 0:
+		return nil, errEmptyPassword
+	case generators[kind] != nil:
+		return newPKCS8(kind, options.Password)
+	case strings.HasPrefix(kind, "openpgp"):
+		return newOpenPGP(kind, options)
+	case options.Password != nil:
+		return nil, fmt.Errorf("%w: the file of an age identity has no password; protect it by its mode, or make a key of another kind", ErrUnsupported)
+	case kind == "age-pq":
+		return newAgeHybrid()
 	}
-	// A nil SerialNumber asks for a random one.
-	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: commonName},
-		NotBefore:             notBefore,
-		NotAfter:              notAfter,
-		KeyUsage:              usage,
-		BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	return newAge()
+}
+
+func newPKCS8(kind string, password []byte) (*Pair, error) {
+	made, err := generators[kind]()
 	if err != nil {
-		return nil, fmt.Errorf("make a certificate: %w", err)
+		return nil, fmt.Errorf("make a key of kind %s: %w", kind, err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+	pair := &Pair{Keys: made}
+	for _, key := range made {
+		private, err := MarshalPrivate(key, password)
+		if err != nil {
+			return nil, err
+		}
+		public, err := PublicOf(key)
+		if err != nil {
+			return nil, err
+		}
+		text, err := MarshalPublic(public)
+		if err != nil {
+			return nil, err
+		}
+		joined := slices.Concat(pair.Private, private)
+		clear(pair.Private)
+		clear(private)
+		pair.Private = joined
+		pair.Public += string(text)
+	}
+	return pair, nil
+}
+
+func newOpenPGP(kind string, options NewOptions) (*Pair, error) {
+	userID := options.UserID
+	if userID == "" {
+		userID = "sealrelay agent"
+	}
+	private, public, err := generateOpenPGP(kind, userID, time.Now(), options.Validity, options.Password)
+	if err != nil {
+		return nil, err
+	}
+	made, err := ParsePrivates(private, Options{Password: options.Password})
+	if err != nil {
+		clear(private)
+		return nil, fmt.Errorf("read the new OpenPGP key: %w", err)
+	}
+	return &Pair{Private: private, Public: public, Keys: made}, nil
+}
+
+func newAge() (*Pair, error) {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		return nil, err
+	}
+	return identityFile(identity, identity.Recipient().String(), identity.String()), nil
+}
+
+func newAgeHybrid() (*Pair, error) {
+	identity, err := age.GenerateHybridIdentity()
+	if err != nil {
+		return nil, err
+	}
+	return identityFile(identity, identity.Recipient().String(), identity.String()), nil
+}
+
+func identityFile(key any, recipient, identity string) *Pair {
+	return &Pair{
+		Private: fmt.Appendf(nil, "# public key: %s\n%s\n", recipient, identity),
+		Public:  recipient + "\n",
+		Keys:    []any{key},
+	}
 }

@@ -14,7 +14,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -53,20 +52,12 @@ func ID(publicKey any) (string, error) {
 		return digest([]byte(key.String())), nil
 	case *openpgp.Entity:
 		return "openpgp:" + hex.EncodeToString(key.PrimaryKey.Fingerprint), nil
-	case *secp256k1.PublicKey:
-		der, err := marshalSecp256k1(key)
-		if err != nil {
-			return "", err
-		}
-		return digest(der), nil
-	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, *ecdh.PublicKey:
-		der, err := x509.MarshalPKIXPublicKey(key)
-		if err != nil {
-			return "", fmt.Errorf("%w: %w", ErrUnsupported, err)
-		}
-		return digest(der), nil
 	}
-	return "", fmt.Errorf("%w: no ID for a %T", ErrUnsupported, publicKey)
+	der, err := marshalSPKI(publicKey)
+	if err != nil {
+		return "", err
+	}
+	return digest(der), nil
 }
 
 // Kind says in words what a public key is, such as "RSA-2048", "EC P-256",

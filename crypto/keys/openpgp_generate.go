@@ -64,7 +64,7 @@ func generateOpenPGP(kind, userID string, notBefore time.Time, validity time.Dur
 		return nil, "", fmt.Errorf("make an OpenPGP key: %w", err)
 	}
 	var certificate bytes.Buffer
-	if err := writeArmored(&certificate, openpgp.PublicKeyType, entity.Serialize); err != nil {
+	if err := writeArmored(&certificate, openpgp.PublicKeyType, !config.V6Keys, entity.Serialize); err != nil {
 		return nil, "", err
 	}
 	if password != nil {
@@ -74,7 +74,7 @@ func generateOpenPGP(kind, userID string, notBefore time.Time, validity time.Dur
 	}
 	// Large enough for it: a buffer that grows leaves copies behind.
 	secret := bytes.NewBuffer(make([]byte, 0, 16<<10))
-	err = writeArmored(secret, openpgp.PrivateKeyType, func(w io.Writer) error {
+	err = writeArmored(secret, openpgp.PrivateKeyType, !config.V6Keys, func(w io.Writer) error {
 		return entity.SerializePrivateWithoutSigning(w, config)
 	})
 	if err != nil {
@@ -96,10 +96,11 @@ func splitUserID(userID string) (name, address string, ok bool) {
 	return name, address, userID != "" && !strings.ContainsAny(name+address, "()<>\x00\r\n")
 }
 
-// writeArmored writes armor without the checksum, which RFC 9580, section 6.1,
-// advises against and which version 6 keys must not have.
-func writeArmored(w io.Writer, blockType string, serialize func(io.Writer) error) error {
-	text, err := armor.EncodeWithChecksumOption(w, blockType, nil, false)
+// writeArmored writes armor. Version 6 keys must not have a checksum (RFC 9580,
+// section 6.1), and without one gpg 2.2 does not read armor whose base64 ends
+// without padding.
+func writeArmored(w io.Writer, blockType string, checksum bool, serialize func(io.Writer) error) error {
+	text, err := armor.EncodeWithChecksumOption(w, blockType, nil, checksum)
 	if err != nil {
 		return fmt.Errorf("write the OpenPGP key: %w", err)
 	}

@@ -17,12 +17,13 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// PKCS#12 (RFC 7292) is read here, because the library for it does not tell the
-// entries' aliases, reads one key per file and none on secp256k1, and does
-// whatever work a file asks for.
+// PKCS#12 (RFC 7292) is read and written here, because the library for it does
+// not tell the entries' aliases or give a key one, reads one key per file and
+// knows none on secp256k1, and does whatever work a file asks for.
 const (
 	oidData          = "1.2.840.113549.1.7.1"
 	oidEncryptedData = "1.2.840.113549.1.7.6"
+	oidSHA256        = "2.16.840.1.101.3.4.2.1"
 	oidPBMAC1        = "1.2.840.113549.1.5.14"
 	pkcs12Name       = "PKCS#12"
 )
@@ -31,7 +32,7 @@ const (
 var macHashes = map[string]func() hash.Hash{
 	"1.3.14.3.2.26":          sha1.New,
 	"2.16.840.1.101.3.4.2.4": sha256.New224,
-	"2.16.840.1.101.3.4.2.1": sha256.New,
+	oidSHA256:                sha256.New,
 	"2.16.840.1.101.3.4.2.2": sha512.New384,
 	"2.16.840.1.101.3.4.2.3": sha512.New,
 }

@@ -55,13 +55,19 @@ func secp256k1SPKI(der []byte) (*secp256k1.PublicKey, bool) {
 	return key, err == nil
 }
 
-func marshalSecp256k1(key *secp256k1.PublicKey) ([]byte, error) {
+// secp256k1Algorithm is the AlgorithmIdentifier of RFC 5480, section 2.1.1.
+func secp256k1Algorithm() (pkix.AlgorithmIdentifier, error) {
 	curve, err := asn1.Marshal(oidSecp256k1)
+	return pkix.AlgorithmIdentifier{Algorithm: oidPublicKeyECDSA, Parameters: asn1.RawValue{FullBytes: curve}}, err
+}
+
+func marshalSecp256k1(key *secp256k1.PublicKey) ([]byte, error) {
+	algorithm, err := secp256k1Algorithm()
 	if err != nil {
 		return nil, err
 	}
 	return asn1.Marshal(spki{
-		Algorithm: pkix.AlgorithmIdentifier{Algorithm: oidPublicKeyECDSA, Parameters: asn1.RawValue{FullBytes: curve}},
+		Algorithm: algorithm,
 		PublicKey: asn1.BitString{Bytes: key.SerializeUncompressed(), BitLength: 8 * secp256k1.PubKeyBytesLenUncompressed},
 	})
 }
