@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	errNoPassword    = fmt.Errorf("%w: it needs a password; give it in a file", ErrPassword)
+	errNoPassword    = fmt.Errorf("%w: it needs a password", ErrPassword)
 	errWrongPassword = fmt.Errorf("%w: wrong password, or the file is damaged", ErrPassword)
 )
 

@@ -63,7 +63,7 @@ func parseOpenPGP(data []byte) ([]*Public, error) {
 			return nil, fmt.Errorf("%w: the file has an OpenPGP secret key; give what gpg --export writes", ErrPrivate)
 		}
 		public := &Public{Key: entity, Container: OpenPGPCert}
-		public.NotBefore, public.NotAfter = openPGPValidity(entity, time.Now())
+		public.setOpenPGPValidity(entity)
 		publics = append(publics, public)
 	}
 	return publics, nil
@@ -233,6 +233,10 @@ func dearmor(data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: armor of the OpenPGP key is damaged", ErrMalformed)
 	}
 	return raw.Bytes(), nil
+}
+
+func (p *Public) setOpenPGPValidity(entity *openpgp.Entity) {
+	p.NotBefore, p.NotAfter = openPGPValidity(entity, time.Now())
 }
 
 // openPGPValidity returns when the certificate can be sealed to: the bounds of

@@ -113,7 +113,7 @@ func checkPKCS12MAC(input, safe cryptobyte.String, with *unlocker) error {
 		}
 	}
 	if with.password == nil {
-		return fmt.Errorf("%w: the file is a PKCS#12 keystore, which needs a password; give it in a file", ErrPassword)
+		return fmt.Errorf("%w: the file is a PKCS#12 keystore, which needs a password", ErrPassword)
 	}
 	return errWrongPassword
 }
@@ -213,7 +213,7 @@ func decryptContent(content cryptobyte.String, with *unlocker) ([]byte, error) {
 	}
 	plain, err := with.decrypt(identifier, bytes.Clone(encrypted))
 	if errors.Is(err, ErrPassword) && with.password == nil {
-		return nil, fmt.Errorf("%w: the file is a PKCS#12 keystore, which needs a password; give it in a file", ErrPassword)
+		return nil, fmt.Errorf("%w: the file is a PKCS#12 keystore, which needs a password", ErrPassword)
 	}
 	return plain, err
 }

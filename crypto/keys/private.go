@@ -38,6 +38,13 @@ func ParsePrivate(data, password []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Opening(privates)
+}
+
+// Opening returns the one key of those of a file, as ParsePrivates returns them;
+// of Ed25519 keys, which sign, and one other, that one. The error is ErrMalformed
+// if there are several.
+func Opening(privates []any) (any, error) {
 	openers := slices.DeleteFunc(slices.Clone(privates), func(key any) bool {
 		_, signs := key.(ed25519.PrivateKey)
 		return signs

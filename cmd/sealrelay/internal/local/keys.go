@@ -8,5 +8,5 @@ import (
 
 func newKeys() *cobra.Command {
 	return cli.Parent("keys", "Make keys and certificates, and look at them",
-		newKeysGenerate(), newKeysCheck())
+		newKeysGenerate(), newKeysCSR(), newKeysSelfSign(), newKeysInspect(), newKeysCheck())
 }

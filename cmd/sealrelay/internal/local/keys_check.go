@@ -3,11 +3,11 @@ package local
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealrelay/sealrelay/agentkeys"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 )
@@ -15,30 +15,38 @@ import (
 // checkView is what is told of a key that was checked.
 type checkView struct {
 	File     string     `json:"file"`
+	Alias    string     `json:"alias,omitempty"`
 	KeyID    string     `json:"key_id,omitempty"`
 	Kind     string     `json:"kind,omitempty"`
 	NotAfter *time.Time `json:"not_after,omitempty"`
 	// DaysLeft is whole days, negative once it has expired.
 	DaysLeft *int `json:"days_left,omitempty"`
-	// Finding is what is wrong; empty if nothing is.
-	Finding string `json:"finding,omitempty"`
+	// Findings are what is wrong; empty if nothing is.
+	Findings []string `json:"findings,omitempty"`
 }
 
 func newKeysCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Check that keys and certificates are good, and for how long",
-		Long: `Check each public key and certificate of the files: that it can be read, passes
-the policy, and does not expire within --days. Exit code 4 says that something
-was found, so that a monitoring system can run this.`,
-		Example: `  sealrelay keys check --days 30 agents/*.crt`,
-		Args:    cli.Arguments(cobra.MinimumNArgs(1)),
+		Long: `Check each key and certificate of the files: that it can be read, that it passes
+the policy if it is one that is sealed to, and that neither it nor a certificate
+behind it expires within --days. "-" stands for standard input.
+
+Exit codes: 0 nothing was found, 4 something was, a file that cannot be read
+too, 2 wrong usage. So a monitoring system can run this as it is.`,
+		Example: `  sealrelay keys check --days 30 agents/*.crt
+  sealrelay keys check --json --password-file password.txt keystore.p12`,
+		Args: cli.Arguments(cobra.MinimumNArgs(1)),
 	}
 	days := cmd.Flags().Int("days", 30, "how many `days` a certificate must still be valid")
 	noLegacy := cmd.Flags().Bool("no-legacy", false, "a key whose default format is legacy is a finding")
 	open := addKeystoreFlags(cmd)
 	asJSON := cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, files []string) error {
+		if *days < 0 {
+			return cli.UsageErrorf("--days must not be negative")
+		}
 		checker := &keyChecker{cmd: cmd, open: open, now: time.Now(), days: *days, noLegacy: *noLegacy}
 		for _, file := range files {
 			checker.file(file)
@@ -67,38 +75,41 @@ type keyChecker struct {
 }
 
 func (c *keyChecker) file(file string) {
-	publics, err := c.open.publics(c.cmd, file)
+	entries, err := c.open.entries(c.cmd, file)
 	if err != nil {
-		c.add(checkView{File: file, Finding: err.Error()})
-		return
+		c.add(checkView{File: file, Findings: []string{err.Error()}})
 	}
-	for _, public := range publics {
-		c.add(c.check(file, public))
+	for _, entry := range entries {
+		c.add(c.check(file, entry))
 	}
 }
 
-func (c *keyChecker) check(file string, public *keys.Public) checkView {
-	view := checkView{File: file, KeyID: public.ID(), Kind: public.Kind()}
+func (c *keyChecker) check(file string, entry keys.Entry) checkView {
+	public := entry.Public
+	view := checkView{File: file, Alias: entry.Alias, KeyID: public.ID(), Kind: public.Kind()}
+	_, view.Findings = policyOn(public, c.now, c.noLegacy)
 	if !public.NotAfter.IsZero() {
-		left := int(public.NotAfter.Sub(c.now).Hours() / 24)
+		left := daysLeft(public.NotAfter, c.now)
 		view.NotAfter, view.DaysLeft = &public.NotAfter, &left
+		if view.Findings == nil && c.isNear(public.NotAfter) {
+			view.Findings = append(view.Findings, fmt.Sprintf("expires in %d days; renew it", left))
+		}
 	}
-	key, err := agentkeys.FromPublic(public, agentkeys.Requirements{NoLegacy: c.noLegacy})
-	if err == nil {
-		err = key.Check(c.now)
-	}
-	switch {
-	case err != nil:
-		view.Finding = err.Error()
-	case view.DaysLeft != nil && c.now.AddDate(0, 0, c.days).After(public.NotAfter):
-		view.Finding = fmt.Sprintf("expires in %d days; renew it", *view.DaysLeft)
+	for _, intermediate := range public.Intermediates {
+		if c.isNear(intermediate.NotAfter) {
+			view.Findings = append(view.Findings, fmt.Sprintf("the certificate behind it, of %s, has %d days left; replace the chain",
+				intermediate.Subject, daysLeft(intermediate.NotAfter, c.now)))
+		}
 	}
 	return view
 }
 
+// isNear says whether an end lies before the days are over.
+func (c *keyChecker) isNear(end time.Time) bool { return c.now.AddDate(0, 0, c.days).After(end) }
+
 func (c *keyChecker) add(view checkView) {
 	c.views = append(c.views, view)
-	if view.Finding != "" {
+	if len(view.Findings) > 0 {
 		c.found++
 	}
 }
@@ -113,10 +124,10 @@ func (c *keyChecker) print(asJSON bool) error {
 		if view.NotAfter != nil {
 			until, left = cli.TimeText(*view.NotAfter), strconv.Itoa(*view.DaysLeft)
 		}
-		if view.Finding != "" {
-			state = view.Finding
+		if len(view.Findings) > 0 {
+			state = strings.Join(view.Findings, "; ")
 		}
-		rows = append(rows, []string{view.File, cli.Dash(view.Kind), until, left, state})
+		rows = append(rows, []string{view.File, printable(cli.Dash(view.Alias)), cli.Dash(view.Kind), until, left, printable(state)})
 	}
-	return cli.PrintTable(c.cmd, []string{"FILE", "KEY", "VALID UNTIL", "DAYS LEFT", "STATE"}, rows)
+	return cli.PrintTable(c.cmd, []string{"FILE", "ALIAS", "KEY", "VALID UNTIL", "DAYS LEFT", "STATE"}, rows)
 }

@@ -2,6 +2,7 @@ package local
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ func addKeystoreFlags(cmd *cobra.Command) *keystoreFlags {
 
 // with calls parse with the content of the file and what opens it.
 func (f *keystoreFlags) with(cmd *cobra.Command, file string, parse func(data []byte, options keys.Options) error) error {
-	data, err := cli.ReadFile(file)
+	data, err := readKeyFile(cmd, file)
 	if err != nil {
 		return err
 	}
@@ -46,17 +47,26 @@ func (f *keystoreFlags) publics(cmd *cobra.Command, file string) (publics []*key
 	return publics, err
 }
 
-// private reads the one private key of a file.
-func (f *keystoreFlags) private(cmd *cobra.Command, file string) (private any, err error) {
+// entries describes all the keys of a file.
+func (f *keystoreFlags) entries(cmd *cobra.Command, file string) (entries []keys.Entry, err error) {
 	err = f.with(cmd, file, func(data []byte, options keys.Options) error {
-		privates, err := keys.ParsePrivates(data, options)
-		if err == nil && len(privates) > 1 {
-			err = fmt.Errorf("%w: the file has %d private keys; give one, of a keystore by --alias", keys.ErrMalformed, len(privates))
-		}
-		if err == nil {
-			private = privates[0]
-		}
+		entries, err = keys.Inspect(data, options)
 		return err
 	})
-	return private, err
+	return entries, err
 }
+
+// readKeyFile reads a file, or standard input for "-".
+func readKeyFile(cmd *cobra.Command, file string) ([]byte, error) {
+	if file != "-" {
+		return cli.ReadFile(file)
+	}
+	data, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxKeyFile+1))
+	if err == nil && len(data) > maxKeyFile {
+		err = fmt.Errorf("standard input has more than %d bytes, which no key has", maxKeyFile)
+	}
+	return data, err
+}
+
+// maxKeyFile is the most that is read from standard input, in bytes.
+const maxKeyFile = 1 << 20

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/crypto/keys"
+	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
 // passwordFlags say where a key's password comes from. It is never an argument:
@@ -21,6 +22,9 @@ type passwordFlags struct {
 	file     string
 	variable string
 	fd       int
+	// got is the password once it was read: a pipe gives it once, and there may
+	// be several files.
+	got *secretbytes.Value
 }
 
 // addPasswordFlags adds --PREFIX-file, --PREFIX-env and --PREFIX-fd.
@@ -34,7 +38,22 @@ func addPasswordFlags(cmd *cobra.Command, prefix, whose string) *passwordFlags {
 }
 
 // read returns the password, nil if none was given. The caller wipes it.
-func (f *passwordFlags) read() ([]byte, error) {
+func (f *passwordFlags) read() (password []byte, err error) {
+	if f.got == nil {
+		first, err := f.readOnce()
+		if err != nil || first == nil {
+			return nil, err
+		}
+		f.got = secretbytes.New(first)
+	}
+	err = f.got.Expose(func(plaintext []byte) error {
+		password = append([]byte{}, plaintext...)
+		return nil
+	})
+	return password, err
+}
+
+func (f *passwordFlags) readOnce() ([]byte, error) {
 	switch {
 	case f.file != "":
 		data, err := cli.ReadFile(f.file)
@@ -94,11 +113,37 @@ func (f *passwordFlags) withPassword(cmd *cobra.Command, what string, parse func
 	return parse(password)
 }
 
+// given says whether one of the flags was.
+func (f *passwordFlags) given() bool { return f.file != "" || f.variable != "" || f.fd >= 0 }
+
+// readNew returns the password for a new key of that name: the one that was
+// given, or if ask is set and none was given, one that is asked for; nil
+// otherwise.
+func (f *passwordFlags) readNew(cmd *cobra.Command, what string, ask bool) ([]byte, error) {
+	password, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	if password != nil && len(password) == 0 {
+		return nil, errors.New("the new password is empty")
+	}
+	if password != nil || !ask {
+		return password, nil
+	}
+	password, err = askNewPassword(cmd, what)
+	if errors.Is(err, errNoTerminal) {
+		return nil, fmt.Errorf("%w; give the password with --%s-file, --%s-env or --%s-fd", err, f.prefix, f.prefix, f.prefix)
+	}
+	return password, err
+}
+
+var errNoTerminal = errors.New("there is no terminal to ask for a password on")
+
 // askPassword asks on the terminal, whatever standard input is.
 func askPassword(cmd *cobra.Command, prompt string) ([]byte, error) {
 	terminal, err := os.OpenFile(terminalName, os.O_RDWR, 0)
 	if err != nil {
-		return nil, err
+		return nil, errNoTerminal
 	}
 	defer func() { _ = terminal.Close() }()
 	fd := int(terminal.Fd())

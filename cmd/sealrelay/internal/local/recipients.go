@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func (f *recipientFlags) resolve(cmd *cobra.Command) (*sealer, error) {
 		if err != nil {
 			return nil, err
 		}
-		publics = append(publics, found...)
+		publics = append(publics, sealedTo(found)...)
 	}
 	format, err := formats.ForAll(publics, f.format)
 	if err != nil {
@@ -120,6 +121,15 @@ func (f *recipientFlags) read(cmd *cobra.Command, recipient string) ([]*keys.Pub
 		return nil, fmt.Errorf("-r is no file that is there, and no recipient: %w", err)
 	}
 	return found, nil
+}
+
+// sealedTo leaves out the signature keys of a file that has others.
+func sealedTo(found []*keys.Public) []*keys.Public {
+	others := slices.DeleteFunc(slices.Clone(found), func(public *keys.Public) bool { return public.DefaultFormat() == "" })
+	if len(others) == 0 {
+		return found
+	}
+	return others
 }
 
 func (s *sealer) check() error {
