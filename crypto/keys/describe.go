@@ -56,7 +56,7 @@ func describe(data []byte) string {
 		return "the file is a DSA key"
 	case shape != "":
 		return "the file is DER, but neither a key nor a certificate"
-	case data[0] == 0x30 && len(data) > 1 && data[1] > 0x80:
+	case data[0] == 0x30 && len(data) > 1 && (data[1] > 0x80 || !utf8.Valid(data)):
 		return "the file is DER that is damaged or cut off, or has something behind it"
 	case !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0:
 		return "the file is binary, but neither DER nor a keystore"

@@ -23,6 +23,9 @@ const (
 
 func isJKS(data []byte) bool { return len(data) >= 4 && binary.BigEndian.Uint32(data) == jksMagic }
 
+// errJKSKey: the digest of the whole has shown that the password is the store's.
+var errJKSKey = fmt.Errorf("%w: the password is that of the JKS keystore, but its key has another; make them the same with keytool -keypasswd", ErrPassword)
+
 var errJKS = fmt.Errorf("%w: the JKS keystore is damaged or cut off", ErrMalformed)
 
 // readJKS returns the entries of a keystore. Without a password its integrity is
@@ -118,7 +121,7 @@ func openJKSKey(der, password []byte) ([]byte, error) {
 	}
 	if subtle.ConstantTimeCompare(jksDigest(password, key), digest) != 1 {
 		clear(key)
-		return nil, errWrongPassword
+		return nil, errJKSKey
 	}
 	return key, nil
 }

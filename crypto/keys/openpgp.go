@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
@@ -88,6 +89,14 @@ func parsePrivateOpenPGP(data []byte, with *unlocker) ([]any, error) {
 		found = append(found, entity)
 	}
 	return found, nil
+}
+
+// isEncryptedOpenPGP says whether a password protects any of the secret keys.
+func isEncryptedOpenPGP(data []byte) bool {
+	entities, err := readOpenPGP(data)
+	return err == nil && slices.ContainsFunc(entities, func(entity *openpgp.Entity) bool {
+		return slices.ContainsFunc(privateKeys(entity), func(key *packet.PrivateKey) bool { return key.Encrypted && !key.Dummy() })
+	})
 }
 
 // isSecret says whether any part of entity is private.
@@ -220,8 +229,11 @@ func dearmor(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: armor of the OpenPGP key is damaged", ErrMalformed)
 	}
-	switch block.Type {
+	switch whole := bytes.Contains(data, []byte("-----END "+block.Type+"-----")); block.Type {
 	case openpgp.PublicKeyType, openpgp.PrivateKeyType:
+		if !whole {
+			return nil, fmt.Errorf("%w: armor of the OpenPGP key is cut off", ErrMalformed)
+		}
 	case openpgp.MessageType:
 		return nil, fmt.Errorf("%w: the file is an OpenPGP message, not a key", ErrMalformed)
 	default:

@@ -68,6 +68,7 @@ func openPGPItem(data []byte, with *unlocker) item {
 	return item{
 		name:      "an OpenPGP key",
 		container: OpenPGPCert,
+		encrypted: isEncryptedOpenPGP(data),
 		publics:   func() ([]*Public, error) { return parseOpenPGP(data) },
 		privates:  func() ([]any, error) { return parsePrivateOpenPGP(data, with) },
 	}

@@ -35,7 +35,7 @@ func parseSSHLine(line string) (any, error) {
 	name := fields[0]
 	switch {
 	case strings.HasPrefix(name, "sk-"):
-		return nil, fmt.Errorf("%w: the SSH key %s is in a FIDO token, which signs but opens nothing; give an ssh-ed25519 key, or an age plugin's recipient", ErrUnsupported, name)
+		return nil, fmt.Errorf("%w: the SSH key is in a FIDO token, which signs but opens nothing; give an ssh-ed25519 key, or an age plugin's recipient", ErrUnsupported)
 	case strings.Contains(name, "-cert-v0"):
 		return nil, fmt.Errorf("%w: the file is an SSH certificate; give the plain public key", ErrUnsupported)
 	case name == "ssh-dss":
