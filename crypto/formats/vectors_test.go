@@ -1,0 +1,323 @@
+package formats_test
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/formats"
+	"github.com/sealrelay/sealrelay/crypto/js7"
+	"github.com/sealrelay/sealrelay/crypto/keys"
+)
+
+const vectorFolder = "../../testdata/vectors"
+
+// vectorFormats are the formats that have vectors.
+var vectorFormats = []string{"js7"}
+
+// classes are the errors of the classes of the vectors.
+var classes = map[string]error{
+	"good":            nil,
+	"no_match":        crypto.ErrNoMatch,
+	"damaged":         crypto.ErrDamaged,
+	"malformed":       crypto.ErrMalformed,
+	"forbidden":       crypto.ErrForbidden,
+	"unsupported_key": crypto.ErrUnsupportedKey,
+}
+
+// vector is one case; testdata/vectors/README.md says what its members are.
+type vector struct {
+	ID              string  `json:"id"`
+	Comment         string  `json:"comment"`
+	Class           string  `json:"class"`
+	Legacy          bool    `json:"legacy"`
+	Identity        string  `json:"identity"`
+	Source          string  `json:"source"`
+	Header          string  `json:"header"`
+	Envelope        *string `json:"envelope"`
+	EnvelopeBase64  string  `json:"envelope_base64"`
+	EnvelopeZlib    string  `json:"envelope_zlib_base64"`
+	EnvelopeFile    string  `json:"envelope_file"`
+	PlaintextBase64 *string `json:"plaintext_base64"`
+	PlaintextSHA256 string  `json:"plaintext_sha256"`
+}
+
+// readVectors reads the cases of a format, and refuses what README does not say.
+func readVectors(t *testing.T, format string) []vector {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(readVectorFile(t, format+".json")))
+	decoder.DisallowUnknownFields()
+	var set struct {
+		Format string   `json:"format"`
+		Cases  []vector `json:"cases"`
+	}
+	if err := decoder.Decode(&set); err != nil {
+		t.Fatalf("%s: %v", format, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		t.Fatalf("%s: something follows the set", format)
+	}
+	if set.Format != format {
+		t.Errorf("%s.json is of format %q", format, set.Format)
+	}
+	return set.Cases
+}
+
+func readVectorFile(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(vectorFolder, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func fromBase64(t *testing.T, text string) []byte {
+	t.Helper()
+	data, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// bytes returns the envelope, which has exactly one of its members.
+func (v vector) bytes(t *testing.T) []byte {
+	t.Helper()
+	var found [][]byte
+	if v.Envelope != nil {
+		found = append(found, []byte(*v.Envelope))
+	}
+	if v.EnvelopeBase64 != "" {
+		found = append(found, fromBase64(t, v.EnvelopeBase64))
+	}
+	if v.EnvelopeFile != "" {
+		found = append(found, readVectorFile(t, v.EnvelopeFile))
+	}
+	if v.EnvelopeZlib != "" {
+		r, err := zlib.NewReader(bytes.NewReader(fromBase64(t, v.EnvelopeZlib)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, data)
+	}
+	if len(found) != 1 {
+		t.Fatalf("the case has %d envelopes", len(found))
+	}
+	return found[0]
+}
+
+// TestVectorsAreWhole holds the files to their README.
+func TestVectorsAreWhole(t *testing.T) {
+	ids, total := map[string]bool{}, 0
+	for _, format := range vectorFormats {
+		counts := map[string]int{}
+		for _, v := range readVectors(t, format) {
+			_, known := classes[v.Class]
+			switch {
+			case ids[v.ID] || v.ID == "":
+				t.Errorf("%s: case %q comes twice", format, v.ID)
+			case !known:
+				t.Errorf("%s: class %q is not known", v.ID, v.Class)
+			case v.Comment == "" || v.Source == "" || v.Identity == "":
+				t.Errorf("%s: comment, source or identity is missing", v.ID)
+			case (v.PlaintextSHA256 != "") != (v.Class == "good"):
+				t.Errorf("%s: of class %s with plaintext %q", v.ID, v.Class, v.PlaintextSHA256)
+			}
+			ids[v.ID] = true
+			counts[v.Class]++
+			total++
+		}
+		for class := range classes {
+			if counts[class] == 0 {
+				t.Errorf("%s has no case of class %s", format, class)
+			}
+		}
+		for _, class := range slices.Sorted(maps.Keys(counts)) {
+			t.Logf("%-8s %-16s %4d", format, class, counts[class])
+		}
+	}
+	t.Logf("%d cases", total)
+}
+
+// TestVectors opens each case in every way there is.
+func TestVectors(t *testing.T) {
+	for _, name := range vectorFormats {
+		format, err := formats.ByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range readVectors(t, name) {
+			t.Run(v.ID, func(t *testing.T) {
+				t.Parallel()
+				private := readIdentity(t, v.Identity)
+				if v.Header != "" {
+					openFile(t, v, private)
+					return
+				}
+				envelope := v.bytes(t)
+				openAlike(t, v, format, private, envelope)
+				rewriteAll(t, v, format, private, envelope)
+				refuseLegacy(t, v, envelope)
+			})
+		}
+	}
+}
+
+// identities holds the keys that were read, since parsing RSA keys takes its
+// time.
+var identities sync.Map
+
+func readIdentity(t *testing.T, name string) any {
+	t.Helper()
+	if key, found := identities.Load(name); found {
+		return key
+	}
+	key, err := keys.ParsePrivate(readVectorFile(t, name), nil)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	identities.Store(name, key)
+	return key
+}
+
+// openAlike holds all functions that open to what the case says.
+func openAlike(t *testing.T, v vector, format crypto.Format, private any, envelope []byte) {
+	t.Helper()
+	plaintext, err := formats.Open(envelope, private)
+	v.expect(t, "formats.Open", plaintext, err)
+	plaintext, err = formats.Open(envelope, struct{}{}, private)
+	v.expect(t, "formats.Open beside what is no key", plaintext, err)
+	identity, _, err := formats.IdentityFor(private, envelope)
+	if plaintext = nil; err == nil {
+		plaintext, err = identity.Open(envelope)
+	}
+	v.expect(t, "formats.IdentityFor", plaintext, err)
+	identity, err = format.Identity(private)
+	if plaintext = nil; err == nil {
+		plaintext, err = identity.Open(envelope)
+	}
+	v.expect(t, "Format.Identity", plaintext, err)
+	if format.Stream == nil || identity == nil {
+		return
+	}
+	if r, err := format.Stream.Open(bytes.NewReader(envelope), identity); err != nil {
+		v.expect(t, "Stream.Open", nil, err)
+	} else if plaintext, err := io.ReadAll(r); err != nil { // What was read is authentic, but not all.
+		v.expect(t, "reading Stream.Open", nil, err)
+	} else {
+		v.expect(t, "reading Stream.Open", plaintext, nil)
+	}
+}
+
+// expect checks a result: the plaintext and no error, or nothing and an error
+// of one class, the right one.
+func (v vector) expect(t *testing.T, what string, plaintext []byte, err error) {
+	t.Helper()
+	if v.Class != "good" {
+		if plaintext != nil {
+			t.Errorf("%s: returned %d bytes of plaintext", what, len(plaintext))
+		}
+		if got := classOf(err); !slices.Equal(got, []string{v.Class}) {
+			t.Errorf("%s: error %v is of class %v, want %s (%s)", what, err, got, v.Class, v.Comment)
+		}
+		return
+	}
+	if err != nil {
+		t.Errorf("%s: %v (%s)", what, err, v.Comment)
+		return
+	}
+	v.expectPlaintext(t, what, plaintext)
+}
+
+func (v vector) expectPlaintext(t *testing.T, what string, plaintext []byte) {
+	t.Helper()
+	if v.PlaintextBase64 != nil && !bytes.Equal(plaintext, fromBase64(t, *v.PlaintextBase64)) {
+		t.Errorf("%s: plaintext is %q, want base64 of %q", what, plaintext, *v.PlaintextBase64)
+	}
+	if sum := sha256.Sum256(plaintext); hex.EncodeToString(sum[:]) != v.PlaintextSHA256 {
+		t.Errorf("%s: plaintext of %d bytes has digest %x, want %s", what, len(plaintext), sum, v.PlaintextSHA256)
+	}
+}
+
+// classOf are the classes of an error: one, unless something is wrong.
+func classOf(err error) []string {
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(classes)) {
+		if class := classes[name]; class != nil && errors.Is(err, class) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// rewriteAll writes the envelope in each form: as often as it is written, it is
+// the same, and opens as it did before. What cannot be written is refused with
+// the case's own class, or as malformed.
+func rewriteAll(t *testing.T, v vector, format crypto.Format, private any, envelope []byte) {
+	t.Helper()
+	for _, form := range format.Forms {
+		written, err := form.Write(envelope)
+		if err != nil {
+			class := classOf(err)
+			if written != nil || len(class) != 1 || class[0] != "malformed" && class[0] != v.Class {
+				t.Errorf("write %s: %d bytes, %v", form.Name, len(written), err)
+			}
+			// Compact has no place for what the JSON forms hold beside.
+			if v.Class == "good" && !(form.Name == "compact" && bytes.Contains(envelope, []byte("{"))) {
+				t.Errorf("write %s: %v (%s)", form.Name, err, v.Comment)
+			}
+			continue
+		}
+		if again, err := form.Write(written); err != nil || !bytes.Equal(again, written) {
+			t.Errorf("write %s: another envelope the second time, %v", form.Name, err)
+		}
+		openAlike(t, v, format, private, written)
+	}
+}
+
+// refuseLegacy checks the policy against legacy envelopes. Of what cannot be
+// read, nothing is promised but the class.
+func refuseLegacy(t *testing.T, v vector, envelope []byte) {
+	t.Helper()
+	err := formats.RefuseLegacy(envelope)
+	if err != nil && !slices.Equal(classOf(err), []string{"forbidden"}) {
+		t.Errorf("RefuseLegacy: %v", err)
+	}
+	if refused := err != nil; refused != v.Legacy && v.Class != "malformed" {
+		t.Errorf("RefuseLegacy: %v, want a refusal: %t", err, v.Legacy)
+	}
+}
+
+// openFile opens a js7 file, which has its header beside it. What is in dst
+// after an error is not to be used, so nothing is said of it.
+func openFile(t *testing.T, v vector, private any) {
+	t.Helper()
+	identity, err := js7.NewIdentity(private)
+	if err != nil {
+		v.expect(t, "js7.NewIdentity", nil, err)
+		return
+	}
+	var plaintext bytes.Buffer
+	if err := identity.OpenFile(v.Header, bytes.NewReader(v.bytes(t)), &plaintext); err != nil {
+		v.expect(t, "OpenFile", nil, err)
+		return
+	}
+	v.expect(t, "OpenFile", plaintext.Bytes(), nil)
+}
