@@ -207,8 +207,8 @@ func js7Encoding(s *set) {
 		add("quoted", `"`+value+`"`, "quotes around the value")
 		add("twice", value+"\n"+value, "two values, one a line")
 	}
-	s.add("empty", malformed, "p256", nil, "nothing at all").Legacy = false
-	s.add("plain-text", malformed, "p256", []byte("just a password"), "no envelope").Legacy = false
+	s.add("empty", malformed, "p256", nil, "nothing at all")
+	s.add("plain-text", malformed, "p256", []byte("just a password"), "no envelope")
 }
 
 // strayBits changes the last digit of base64 that ends in == into one which

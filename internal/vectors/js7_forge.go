@@ -105,7 +105,7 @@ func fieldPrime(key string) *big.Int {
 	if public, ok := publicKey(key).(*ecdsa.PublicKey); ok {
 		return public.Params().P
 	}
-	return secp256k1.S256().P
+	return secp256k1.Params().P
 }
 
 // rsaRaw encrypts an encoded message as it is, whatever its padding.

@@ -69,7 +69,7 @@ var keyKinds = []keyKind{
 
 // makeKeys makes the keys that are not there, and writes the list of all.
 func makeKeys() {
-	check(os.MkdirAll(filepath.Join(*folder, "keys"), 0o755))
+	check(os.MkdirAll(filepath.Join(*folder, "keys"), 0o750))
 	list := strings.Builder{}
 	list.WriteString(keysReadme)
 	for _, kind := range keyKinds {

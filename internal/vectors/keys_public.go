@@ -24,3 +24,11 @@ func ecdhCurve(name string, point []byte) (any, error) {
 	}
 	return nil, errors.New("no curve")
 }
+
+// pointOf is the public key of an EC key, uncompressed.
+func pointOf(name string) []byte {
+	if public, ok := publicKey(name).(*secp256k1.PublicKey); ok {
+		return public.SerializeUncompressed()
+	}
+	return ecdhPublic(name).Bytes()
+}

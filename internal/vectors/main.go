@@ -22,11 +22,12 @@ import (
 
 var (
 	folder = flag.String("dir", "testdata/vectors", "folder of the vectors")
-	only   = flag.String("format", "js7", "formats whose vectors are made, with commas between")
+	only   = flag.String("format", "js7,cms", "formats whose vectors are made, with commas between")
 )
 
 var makers = map[string]func(*set){
 	"js7": js7Cases,
+	"cms": cmsCases,
 }
 
 func main() {

@@ -47,3 +47,6 @@ func versionOf(program string, argument string) string {
 	line, _, _ := strings.Cut(string(run(nil, program, argument)), "\n")
 	return strings.TrimSpace(line)
 }
+
+// spaced is a command line in a case's source.
+func spaced(arguments []string) string { return strings.Join(arguments, " ") }
