@@ -64,7 +64,7 @@ const (
 // add adds a case of which opening fails.
 func (s *set) add(id, class, identity string, envelope []byte, comment string) *vector {
 	v := &vector{
-		ID: s.Format + "-" + id, Comment: comment, Class: class, Legacy: s.legacy && class != malformed && class != forbidden,
+		ID: s.Format + "-" + strings.TrimPrefix(id, s.Format+"-"), Comment: comment, Class: class, Legacy: s.legacy && class != malformed && class != forbidden,
 		Identity: keyFile(identity), Source: s.source,
 	}
 	v.setEnvelope(envelope)

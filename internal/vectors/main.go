@@ -22,14 +22,15 @@ import (
 
 var (
 	folder = flag.String("dir", "testdata/vectors", "folder of the vectors")
-	only   = flag.String("format", "js7,cms,jwe,age", "formats whose vectors are made, with commas between")
+	only   = flag.String("format", "js7,cms,jwe,age,openpgp", "formats whose vectors are made, with commas between")
 )
 
 var makers = map[string]func(*set){
-	"js7": js7Cases,
-	"cms": cmsCases,
-	"jwe": jweCases,
-	"age": ageCases,
+	"js7":     js7Cases,
+	"cms":     cmsCases,
+	"jwe":     jweCases,
+	"age":     ageCases,
+	"openpgp": openPGPCases,
 }
 
 func main() {
