@@ -203,7 +203,7 @@ func TestUnusable(t *testing.T) {
 		format string
 		want   error
 	}{
-		{"P-224", spki(t, ec(t, elliptic.P224())), "", sealcrypto.ErrUnsupportedKey},
+		{"P-224", spki(t, ec(t, elliptic.P224())), "", keys.ErrUnsupported},
 		{"Ed25519 certificate", bundle(issue(t, nil, "a", signing, 0, -1, 1)), "", sealcrypto.ErrUnsupportedKey},
 		{"EC key as age", spki(t, ec(t, elliptic.P256())), "age", sealcrypto.ErrUnsupportedKey},
 		{"age key as js7", generate(t, "age"), "js7", sealcrypto.ErrUnsupportedKey},
