@@ -90,6 +90,13 @@ func (v *Value) Expose(use func(plaintext []byte) error) error {
 	return err
 }
 
+// Forget erases now what uses of Expose have left on the heap and nobody refers
+// to any more, rather than when the garbage collector next runs. It does nothing
+// in a program that was not built with GOEXPERIMENT=runtimesecret, which erases
+// nothing there. It takes as long as a collection: it is for the end of what a
+// short process does with a value.
+func Forget() { forget() }
+
 // Len is the number of bytes, 0 after Wipe.
 func (v *Value) Len() int {
 	v.mu.RLock()

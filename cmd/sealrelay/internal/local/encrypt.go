@@ -11,6 +11,7 @@ import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/crypto"
 	"github.com/sealrelay/sealrelay/internal/durable"
+	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
 func newEncrypt(agentKey AgentKey) *cobra.Command {
@@ -123,6 +124,8 @@ func (e *encrypter) sealInput(cmd *cobra.Command, in *cli.Input) ([]byte, error)
 		envelope, err = e.sealing.seal(plaintext)
 		return err
 	})
+	value.Wipe()
+	secretbytes.Forget()
 	if err == nil && e.form != nil {
 		envelope, err = e.form.Write(envelope)
 	}
