@@ -36,6 +36,9 @@ var classes = map[string]error{
 	"unsupported_key": crypto.ErrUnsupportedKey,
 }
 
+// classOrder is that of the README's table.
+var classOrder = []string{"good", "no_match", "damaged", "malformed", "forbidden", "unsupported_key"}
+
 // vector is one case; testdata/vectors/README.md says what its members are.
 type vector struct {
 	ID              string  `json:"id"`
@@ -124,6 +127,7 @@ func (v vector) bytes(t *testing.T) []byte {
 
 // TestVectorsAreWhole holds the files to their README.
 func TestVectorsAreWhole(t *testing.T) {
+	readme := string(readVectorFile(t, "README.md"))
 	ids, total := map[string]bool{}, 0
 	for _, format := range formats.Names() {
 		counts := map[string]int{}
@@ -150,8 +154,13 @@ func TestVectorsAreWhole(t *testing.T) {
 				t.Errorf("%s has no case of class %s", format, class)
 			}
 		}
-		for _, class := range slices.Sorted(maps.Keys(counts)) {
+		row := "| " + format + " |"
+		for _, class := range classOrder {
 			t.Logf("%-8s %-16s %4d", format, class, counts[class])
+			row += fmt.Sprintf(" %d |", counts[class])
+		}
+		if !strings.Contains(readme, "\n"+row) {
+			t.Errorf("the README's table lacks %s", row)
 		}
 	}
 	t.Logf("%d cases", total)
@@ -176,6 +185,21 @@ type failures []string
 
 func (f *failures) addf(format string, arguments ...any) {
 	*f = append(*f, fmt.Sprintf(format, arguments...))
+}
+
+// TestVectorKeys holds the folder of keys to its list.
+func TestVectorKeys(t *testing.T) {
+	list := string(readVectorFile(t, "keys/README.md"))
+	entries, err := os.ReadDir(filepath.Join(vectorFolder, "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if name != "README.md" && !strings.Contains(list, "| `"+name+"` |") {
+			t.Errorf("%s is not on the list", name)
+		}
+	}
 }
 
 // TestVectors opens each case in every way there is.

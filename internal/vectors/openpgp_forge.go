@@ -20,15 +20,32 @@ import (
 	"golang.org/x/crypto/cast5" //nolint:staticcheck // To be refused.
 )
 
-// The types of packets (RFC 9580, section 5) and symmetric ciphers (9.3).
+// The types of packets (RFC 9580, section 5), symmetric ciphers (9.3), modes
+// (9.6) and algorithms of keys (9.1).
 const (
-	packetPKESK, packetSKESK, packetCompressed, packetSED          = 1, 3, 8, 9
-	packetMarker, packetLiteral, packetSEIPD, packetAEAD           = 10, 11, 18, 20
-	packetPadding                                                  = 21
-	cipher3DES, cipherCAST5, cipherAES128                          = 2, 3, 7
-	cipherAES192, cipherAES256, cipherTwofish, cipherCamellia      = 8, 9, 10, 13
-	modeEAX, modeOCB, modeGCM                                      = 1, 2, 3
-	algorithmRSA, algorithmElGamal, algorithmECDH, algorithmX25519 = 1, 16, 18, 25
+	packetPKESK      = 1
+	packetSKESK      = 3
+	packetCompressed = 8
+	packetSED        = 9
+	packetMarker     = 10
+	packetLiteral    = 11
+	packetSEIPD      = 18
+	packetAEAD       = 20
+	packetPadding    = 21
+
+	cipher3DES     = 2
+	cipherCAST5    = 3
+	cipherAES128   = 7
+	cipherAES192   = 8
+	cipherAES256   = 9
+	cipherTwofish  = 10
+	cipherCamellia = 13
+
+	modeOCB = 2
+	modeGCM = 3
+
+	algorithmRSA     = 1
+	algorithmElGamal = 16
 )
 
 // pgpPacket is a packet in the new format, with the shortest length.
