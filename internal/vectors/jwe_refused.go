@@ -44,7 +44,9 @@ func jweLibrary(s *set) {
 		{Algorithm: jose.ECDH_ES_A256KW, Key: publicKey("p521"), KeyID: "two"},
 	}, nil))
 	text := []byte(must(several.EncryptWithAuthData(joseSecret, []byte("label"))).FullSerialize())
-	s.add("rsa2048-library-both", malformed, "rsa2048", text, "recipients and encrypted_key side by side, which is both serializations at once (RFC 7516, section 7.2.2); this library writes it so")
+	for _, kind := range []string{"rsa2048", "p521"} {
+		s.good(kind+"-library-both", kind, text, joseSecret, "beside the recipients, the encrypted key of the first one is repeated, where RFC 7516, section 7.2.1, has none; this library writes it so, and an exact copy misleads nobody")
+	}
 	var members map[string]json.RawMessage
 	check(json.Unmarshal(text, &members))
 	delete(members, "encrypted_key")
@@ -267,7 +269,7 @@ func jweMalformedJSON(s *set) {
 	add("recipients-null", strings.Replace(string(general(inner.protected, inner)), "[]", "null", 1), "recipients is null")
 	add("recipients-object", strings.Replace(string(general(inner.protected, inner)), "[]", recipient, 1), "recipients is one object")
 	add("recipients-text", string(general(inner.protected, inner, `"x"`)), "a recipient that is a text")
-	add("recipients-and-key", strings.TrimSuffix(string(general(inner.protected, inner, recipient)), "}")+`,"encrypted_key":"AAAA"}`, "recipients and encrypted_key side by side: both serializations at once")
+	add("recipients-and-key", strings.TrimSuffix(string(general(inner.protected, inner, recipient)), "}")+`,"encrypted_key":"AAAA"}`, "recipients, and beside them an encrypted_key that is not that of the first: both serializations at once")
 	add("recipient-unknown-member", string(general(inner.protected, inner, strings.TrimSuffix(recipient, "}")+`,"note":"x"}`)), "a member of a recipient that RFC 7516, section 7.2.1, has not")
 	add("recipient-key-twice", string(general(inner.protected, inner, strings.TrimSuffix(recipient, "}")+`,"encrypted_key":"AAAA"}`)), "encrypted_key twice in a recipient")
 	add("recipient-empty", string(general(inner.protected, inner, recipient, "{}")), "a second recipient without anything")
