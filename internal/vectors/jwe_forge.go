@@ -171,3 +171,7 @@ func with(members []string, name, value string) []string {
 	}
 	panic(fmt.Sprintf("no member %s", name))
 }
+
+func keyWrap(kek, key []byte) []byte {
+	return must(josecipher.KeyWrap(must(aes.NewCipher(kek)), key))
+}
