@@ -146,7 +146,11 @@ func gnuPG(t *testing.T) func(string, []byte) ([]byte, error) {
 func goJOSE(t *testing.T) func(string, []byte) ([]byte, error) {
 	return func(identity string, envelope []byte) ([]byte, error) {
 		algorithms := []jose.KeyAlgorithm{jose.RSA_OAEP_256, jose.ECDH_ES_A256KW}
-		parsed, err := jose.ParseEncrypted(strings.TrimSpace(string(envelope)), algorithms, []jose.ContentEncryption{jose.A256GCM})
+		text, parse := strings.TrimSpace(string(envelope)), jose.ParseEncryptedCompact
+		if strings.HasPrefix(text, "{") {
+			parse = jose.ParseEncryptedJSON
+		}
+		parsed, err := parse(text, algorithms, []jose.ContentEncryption{jose.A256GCM})
 		if err != nil {
 			return nil, err
 		}
