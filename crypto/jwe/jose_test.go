@@ -36,8 +36,10 @@ func TestJoseOpens(t *testing.T) {
 		for _, size := range []int{0, 1, 15, 16, 17, 1 << 20} {
 			plaintext := strings.Repeat("s", size)
 			sealed := seal(t, p.recipient, plaintext)
-			for _, form := range []string{"compact", "json"} {
-				parsed, err := jose.ParseEncrypted(string(write(t, form, sealed)), joseAlgorithms, joseContents)
+			for form, parse := range map[string]func(string, []jose.KeyAlgorithm, []jose.ContentEncryption) (*jose.JSONWebEncryption, error){
+				"compact": jose.ParseEncryptedCompact, "json": jose.ParseEncryptedJSON,
+			} {
+				parsed, err := parse(string(write(t, form, sealed)), joseAlgorithms, joseContents)
 				if err != nil {
 					t.Fatal(err)
 				}
