@@ -13,6 +13,7 @@ import (
 	"filippo.io/age/plugin"
 
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/strength"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 )
 
@@ -34,7 +35,7 @@ func newIdentity(privateKey any) (crypto.Identity, error) {
 	case ed25519.PrivateKey:
 		key, err = agessh.NewEd25519Identity(private)
 	case *rsa.PrivateKey:
-		if err := checkRSA(&private.PublicKey); err != nil {
+		if err := strength.RSA(&private.PublicKey); err != nil {
 			return nil, err
 		}
 		key, err = agessh.NewRSAIdentity(private)

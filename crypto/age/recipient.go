@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/strength"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 )
 
@@ -39,7 +40,7 @@ func newRecipient(publicKey any) (crypto.Recipient, error) {
 	case ed25519.PublicKey:
 		key, err = newSSHRecipient(public)
 	case *rsa.PublicKey:
-		if err = checkRSA(public); err == nil {
+		if err = strength.RSA(public); err == nil {
 			key, err = newSSHRecipient(public)
 		}
 	default:
@@ -60,16 +61,6 @@ func newRecipient(publicKey any) (crypto.Recipient, error) {
 func checkPlugin(public *plugin.Recipient) error {
 	if _, _, err := plugin.ParseRecipient(public.String()); err != nil {
 		return fmt.Errorf("%w: give the recipient of plugin %s, which begins with age1%[2]s1, not its identity", crypto.ErrUnsupportedKey, public.Name())
-	}
-	return nil
-}
-
-// minRSA is the shortest RSA key that is sealed to or opened with, in bits.
-const minRSA = 2048
-
-func checkRSA(public *rsa.PublicKey) error {
-	if bits := public.N.BitLen(); bits < minRSA {
-		return fmt.Errorf("%w: RSA key has %d bits, at least %d are needed; make a new key", crypto.ErrForbidden, bits, minRSA)
 	}
 	return nil
 }

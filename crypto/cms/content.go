@@ -4,12 +4,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"crypto/subtle"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
 
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/cbc"
 )
 
 // The sizes of AES-GCM and of the key that is made, in bytes.
@@ -120,12 +120,12 @@ var (
 
 // open decrypts with a key of keySize bytes.
 func (c content) open(key []byte) ([]byte, error) {
+	if !c.authenticated {
+		return c.openCBC(key)
+	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
-	}
-	if !c.authenticated {
-		return c.openCBC(block)
 	}
 	gcm, err := cipher.NewGCM(block)
 	if err != nil {
@@ -139,29 +139,15 @@ func (c content) open(key []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// openCBC is AES-CBC (NIST SP 800-38A, section 6.2) with the padding of RFC
-// 5652, section 6.3.
-func (c content) openCBC(block cipher.Block) ([]byte, error) {
-	text := make([]byte, len(c.ciphertext))
-	cipher.NewCBCDecrypter(block, c.nonce).CryptBlocks(text, c.ciphertext)
-	n, padded := unpad(text[len(text)-aes.BlockSize:])
+func (c content) openCBC(key []byte) ([]byte, error) {
+	plaintext, padded, err := cbc.Decrypt(key, c.nonce, c.ciphertext)
+	if err != nil {
+		return nil, err
+	}
 	if !padded {
-		clear(text)
 		return nil, errPadding
 	}
-	return text[:len(text)-aes.BlockSize+n], nil
-}
-
-// unpad says how many bytes of the last block are text, in time that does not
-// depend on them; 0 and false if the padding is wrong.
-func unpad(last []byte) (n int, padded bool) {
-	size := int(last[aes.BlockSize-1])
-	good := subtle.ConstantTimeLessOrEq(1, size) & subtle.ConstantTimeLessOrEq(size, aes.BlockSize)
-	for i, b := range last {
-		inside := subtle.ConstantTimeLessOrEq(aes.BlockSize-i, size)
-		good &= subtle.ConstantTimeSelect(inside, subtle.ConstantTimeByteEq(b, byte(size)), 1)
-	}
-	return subtle.ConstantTimeSelect(good, aes.BlockSize-size, 0), good == 1
+	return plaintext, nil
 }
 
 // seal makes a new key and encrypts with AES-256-GCM.

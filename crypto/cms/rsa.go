@@ -12,17 +12,8 @@ import (
 	"fmt"
 
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/strength"
 )
-
-// minRSA is the shortest RSA key that is sealed to or opened with, in bits.
-const minRSA = 2048
-
-func checkRSA(key *rsa.PublicKey) error {
-	if bits := key.N.BitLen(); bits < minRSA {
-		return fmt.Errorf("%w: RSA key has %d bits, at least %d are needed; make a new key", crypto.ErrForbidden, bits, minRSA)
-	}
-	return nil
-}
 
 // transport is one KeyTransRecipientInfo.
 type transport struct {
@@ -71,7 +62,7 @@ func parseTransport(der []byte) (transport, error) {
 
 // sealRSA wraps keys with RSAES-OAEP (RFC 8017, section 7.1) on SHA-256.
 func sealRSA(public *rsa.PublicKey, issuer *issuerAndSerialNumber) (func([]byte) ([]byte, error), error) {
-	if err := checkRSA(public); err != nil {
+	if err := strength.RSA(public); err != nil {
 		return nil, err
 	}
 	keyID := keyIDOf(x509.MarshalPKCS1PublicKey(public))
@@ -100,7 +91,7 @@ func sealRSA(public *rsa.PublicKey, issuer *issuerAndSerialNumber) (func([]byte)
 
 // openRSA tries the keys under RSAES-OAEP first, which either open or do not.
 func openRSA(private *rsa.PrivateKey) (func(*envelope) ([]byte, bool, error), error) {
-	if err := checkRSA(&private.PublicKey); err != nil {
+	if err := strength.RSA(&private.PublicKey); err != nil {
 		return nil, err
 	}
 	keyID := keyIDOf(x509.MarshalPKCS1PublicKey(&private.PublicKey))

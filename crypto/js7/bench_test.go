@@ -2,12 +2,13 @@ package js7
 
 import (
 	"bytes"
-	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"io"
 	"testing"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
 func BenchmarkSeal(b *testing.B) {
@@ -61,29 +62,47 @@ func BenchmarkFile(b *testing.B) {
 	})
 }
 
-// BenchmarkPrimitive is what sealing cannot be faster than.
+// BenchmarkPrimitive is what sealing cannot be faster than: an encryption with
+// RSA, or a new key and an agreement with it.
 func BenchmarkPrimitive(b *testing.B) {
-	rsaKey := readPrivate(b, "keys/rsa2048.pk8", nil).(*rsa.PrivateKey)
-	ecKey, err := readPrivate(b, "keys/p256.pk8", nil).(*ecdsa.PrivateKey).ECDH()
+	for _, name := range pairs {
+		b.Run(name, func(b *testing.B) {
+			work := primitive(b, readPrivate(b, "keys/"+name+".pk8", nil))
+			for b.Loop() {
+				if err := work(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func primitive(b *testing.B, private any) func() error {
+	b.Helper()
+	switch key := private.(type) {
+	case *rsa.PrivateKey:
+		return func() error {
+			_, err := rsa.EncryptPKCS1v15(rand.Reader, &key.PublicKey, make([]byte, keySize)) //nolint:staticcheck // What the format uses.
+			return err
+		}
+	case *secp256k1.PrivateKey:
+		return func() error {
+			ephemeral, err := secp256k1.GeneratePrivateKey()
+			if err == nil {
+				secp256k1.GenerateSharedSecret(ephemeral, key.PubKey())
+			}
+			return err
+		}
+	}
+	key, err := private.(*ecdsa.PrivateKey).ECDH()
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Run("rsa2048", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := rsa.EncryptPKCS1v15(rand.Reader, &rsaKey.PublicKey, make([]byte, 16)); err != nil { //nolint:staticcheck // What the format uses.
-				b.Fatal(err)
-			}
+	return func() error {
+		ephemeral, err := key.Curve().GenerateKey(rand.Reader)
+		if err == nil {
+			_, err = ephemeral.ECDH(key.PublicKey())
 		}
-	})
-	b.Run("p256", func(b *testing.B) {
-		for b.Loop() {
-			ephemeral, err := ecdh.P256().GenerateKey(rand.Reader)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if _, err := ephemeral.ECDH(ecKey.PublicKey()); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+		return err
+	}
 }

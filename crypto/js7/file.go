@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/cbc"
 )
 
 // In file mode the tool encrypts block by block and encodes each block by
@@ -47,7 +48,7 @@ func (r *Recipient) SealFile(src io.Reader, dst io.Writer) (string, error) {
 		}
 		blocks := buf[:n]
 		if last {
-			blocks = pad(blocks)
+			blocks = cbc.Pad(blocks)
 		}
 		mode.CryptBlocks(blocks, blocks)
 		text = text[:0]
@@ -88,7 +89,7 @@ func (i *Identity) OpenFile(header string, src io.Reader, dst io.Writer) error {
 		return err
 	}
 	defer clear(last)
-	n, padded := unpad(last)
+	n, padded := cbc.Unpad(last)
 	if !genuine || !padded {
 		return i.failure
 	}

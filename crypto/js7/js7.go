@@ -31,6 +31,7 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/cbc"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 )
 
@@ -117,7 +118,7 @@ func (r *Recipient) Seal(plaintext []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer clear(key)
-	ciphertext, err := encrypt(key, head.iv, plaintext)
+	ciphertext, err := cbc.Encrypt(key, head.iv, plaintext)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +209,7 @@ func (i *Identity) Open(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer clear(key)
-	plaintext, padded, err := decrypt(key, parsed.iv, parsed.ciphertext)
+	plaintext, padded, err := cbc.Decrypt(key, parsed.iv, parsed.ciphertext)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/cbc"
 )
 
 // pairs are the vectors' keys: certificate and private key of each kind.
@@ -139,7 +140,7 @@ func TestLongerKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ciphertext, err := encrypt(key, iv, []byte("value"))
+			ciphertext, err := cbc.Encrypt(key, iv, []byte("value"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -313,23 +314,6 @@ func TestErrorsAreConstant(t *testing.T) {
 	}
 }
 
-func TestUnpad(t *testing.T) {
-	for last := range 256 {
-		for wrong := -1; wrong < aes.BlockSize-1; wrong++ {
-			block := bytes.Repeat([]byte{byte(last)}, aes.BlockSize)
-			if wrong >= 0 {
-				block[wrong] ^= 0x10
-			}
-			inPadding := wrong >= 0 && wrong >= aes.BlockSize-last
-			want := last >= 1 && last <= aes.BlockSize && !inPadding
-			n, padded := unpad(block)
-			if padded != want || padded && n != aes.BlockSize-last {
-				t.Fatalf("padding %d with byte %d wrong: %d, %v; want %v", last, wrong, n, padded, want)
-			}
-		}
-	}
-}
-
 func FuzzOpen(f *testing.F) {
 	vectors, negative := loadVectors(f)
 	for _, v := range append(vectors, negative...) {
@@ -375,4 +359,30 @@ func ExampleNewRecipient() {
 	plaintext, err := identity.Open(sealed)
 	fmt.Printf("%.4s... opens to %s, %v\n", sealed, plaintext, err)
 	// Output: enc:... opens to s3cr3t, <nil>
+}
+
+// A file is sealed block by block; its header, two fields of an envelope, is
+// kept beside it.
+func ExampleRecipient_SealFile() {
+	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	recipient, err := NewRecipient(&private.PublicKey)
+	if err != nil {
+		panic(err)
+	}
+	var sealed, opened bytes.Buffer
+	header, err := recipient.SealFile(strings.NewReader("what a file holds"), &sealed)
+	if err != nil {
+		panic(err)
+	}
+	identity, err := NewIdentity(private)
+	if err != nil {
+		panic(err)
+	}
+	characters := sealed.Len()
+	err = identity.OpenFile(header, &sealed, &opened)
+	fmt.Printf("%d characters open to %q, %v\n", characters, opened.String(), err)
+	// Output: 48 characters open to "what a file holds", <nil>
 }

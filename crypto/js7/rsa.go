@@ -3,23 +3,12 @@ package js7
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"fmt"
 
-	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/strength"
 )
 
-// minRSA is the shortest RSA key that is sealed to or opened with, in bits.
-const minRSA = 2048
-
-func checkRSA(key *rsa.PublicKey) error {
-	if bits := key.N.BitLen(); bits < minRSA {
-		return fmt.Errorf("%w: RSA key has %d bits, at least %d are needed; make a new key", crypto.ErrForbidden, bits, minRSA)
-	}
-	return nil
-}
-
 func wrapRSA(public *rsa.PublicKey) (func([]byte) ([]byte, error), error) {
-	if err := checkRSA(public); err != nil {
+	if err := strength.RSA(public); err != nil {
 		return nil, err
 	}
 	return func(key []byte) ([]byte, error) {
@@ -32,7 +21,7 @@ func wrapRSA(public *rsa.PublicKey) (func([]byte) ([]byte, error), error) {
 // (RFC 5246, section 7.4.7.1). Only the size of the wrapped key, which is
 // public, fails at once.
 func unwrapRSA(private *rsa.PrivateKey) (func([]byte) ([]byte, bool, error), error) {
-	if err := checkRSA(&private.PublicKey); err != nil {
+	if err := strength.RSA(&private.PublicKey); err != nil {
 		return nil, err
 	}
 	return func(wrapped []byte) ([]byte, bool, error) {

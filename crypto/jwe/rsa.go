@@ -4,26 +4,14 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"fmt"
 
-	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/strength"
 )
-
-// minRSA is the shortest RSA key that is sealed to or opened with, in bits
-// (RFC 7518, section 4.3).
-const minRSA = 2048
-
-func checkRSA(key *rsa.PublicKey) error {
-	if bits := key.N.BitLen(); bits < minRSA {
-		return fmt.Errorf("%w: RSA key has %d bits, at least %d are needed; make a new key", crypto.ErrForbidden, bits, minRSA)
-	}
-	return nil
-}
 
 // wrapRSA is RSA-OAEP-256 of RFC 7518, section 4.3: SHA-256 for the hash and
 // for MGF1, and no label.
 func wrapRSA(public *rsa.PublicKey) (func([]byte, *header) ([]byte, error), error) {
-	if err := checkRSA(public); err != nil {
+	if err := strength.RSA(public); err != nil {
 		return nil, err
 	}
 	return func(cek []byte, _ *header) ([]byte, error) {
@@ -32,7 +20,7 @@ func wrapRSA(public *rsa.PublicKey) (func([]byte, *header) ([]byte, error), erro
 }
 
 func unwrapRSA(private *rsa.PrivateKey) (func(*addressee) ([]byte, error), error) {
-	if err := checkRSA(&private.PublicKey); err != nil {
+	if err := strength.RSA(&private.PublicKey); err != nil {
 		return nil, err
 	}
 	return func(a *addressee) ([]byte, error) {

@@ -84,6 +84,24 @@ func TestNewestSubkey(t *testing.T) {
 	wantOpen(t, identityOf(t, entity), envelope, "new")
 }
 
+// TestPostQuantumSubkey: a version 4 certificate with a newer ML-KEM subkey is a
+// post-quantum recipient.
+func TestPostQuantumSubkey(t *testing.T) {
+	entity := makeEntity(t, kinds["v4-x25519"])
+	if err := entity.AddEncryptionSubkey(withDefaults(packet.Config{Algorithm: packet.PubKeyAlgoMlkem768X25519, Time: time.Now})); err != nil {
+		t.Fatal(err)
+	}
+	recipient := recipientOf(t, entity)
+	envelope := sealed(t, "value", recipient)
+	wantOpen(t, identityOf(t, entity), envelope, "value")
+	m, err := parseMessage(written(t, "raw", envelope))
+	if err != nil || m.keys[0].Algo != packet.PubKeyAlgoMlkem768X25519 || m.keys[0].Version != 3 {
+		t.Errorf("sealed to a key of algorithm %d, %v", m.keys[0].Algo, err)
+	}
+	_, err = Format.SealTo([]byte("value"), recipient, recipientOf(t, newEntity(t, "v4-x25519")))
+	wantClass(t, err, crypto.ErrForbidden)
+}
+
 func TestKeysRefused(t *testing.T) {
 	entity := makeEntity(t, curve25519)
 	publicOnly, err := publicCopy(entity)

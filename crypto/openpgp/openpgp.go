@@ -20,6 +20,9 @@
 // lengths of its packets differently, and it still opens to the same plaintext.
 // It says nothing of who sealed it.
 //
+// On the Brainpool curves the library multiplies in time that depends on the
+// private key, so their keys are for opening offline.
+//
 // There is no stream: version 1 authenticates the whole at once, at its end, and
 // which version an envelope has is the sender's choice.
 package openpgp
@@ -32,6 +35,7 @@ import (
 	pgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/internal/strength"
 )
 
 // Format is the openpgp format. Its keys are *openpgp.Entity of
@@ -67,13 +71,11 @@ var Format = crypto.Format{
 // policy is what is demanded of a certificate that is sealed to. SHA-1 would
 // let whoever can make collisions bind a key of his own to a certificate.
 var policy = &packet.Config{
-	MinRSABits: minRSABits,
+	MinRSABits: strength.MinRSA,
 	RejectHashAlgorithms: map[gocrypto.Hash]bool{
 		gocrypto.MD5: true, gocrypto.SHA1: true, gocrypto.RIPEMD160: true,
 	},
 }
-
-const minRSABits = 2048
 
 // read returns the packets of an envelope in either form, and what they are.
 func read(envelope []byte) ([]byte, *message, error) {
@@ -102,7 +104,7 @@ func publicCopy(entity *pgp.Entity) (*pgp.Entity, error) {
 func isWeak(key *packet.PublicKey) (reason string, weak bool) {
 	switch key.PubKeyAlgo {
 	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly:
-		if bits, err := key.BitLength(); err != nil || bits < minRSABits {
+		if bits, err := key.BitLength(); err != nil || bits < strength.MinRSA {
 			return "it is RSA of less than 2048 bits", true
 		}
 	case packet.PubKeyAlgoElGamal:
