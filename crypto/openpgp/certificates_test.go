@@ -41,9 +41,15 @@ func TestCertificatesRefused(t *testing.T) {
 		"RSA-1024":  with(func(c *packet.Config) { c.Algorithm, c.RSABits = packet.PubKeyAlgoRSA, 1024 }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			recipient, err := Format.Recipient(entity)
-			if recipient != nil {
+			made, err := Format.Recipient(entity)
+			if made != nil {
 				t.Error("made a recipient")
+			}
+			wantClass(t, err, crypto.ErrForbidden)
+			late := &recipient{id: "id", certificate: entity} // As if it had been good when it was made.
+			envelope, err := late.Seal([]byte("value"))
+			if envelope != nil {
+				t.Error("sealed")
 			}
 			wantClass(t, err, crypto.ErrForbidden)
 			if name == "RSA-1024" {
@@ -114,6 +120,8 @@ func TestKeysRefused(t *testing.T) {
 	if err := locked.EncryptPrivateKeys([]byte("password"), nil); err != nil {
 		t.Fatal(err)
 	}
+	version5 := makeEntity(t, curve25519)
+	version5.PrimaryKey.Version = 5
 	small := makeEntity(t, packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 1024})
 	for name, c := range map[string]struct {
 		public, private any
@@ -126,6 +134,7 @@ func TestKeysRefused(t *testing.T) {
 		"text":          {"key", "key", crypto.ErrUnsupportedKey, crypto.ErrUnsupportedKey},
 		"certificate":   {entity, publicOnly, nil, crypto.ErrUnsupportedKey},
 		"signing only":  {signing, signing, crypto.ErrForbidden, crypto.ErrUnsupportedKey},
+		"version 5":     {version5, nil, crypto.ErrUnsupportedKey, crypto.ErrUnsupportedKey},
 		"locked":        {locked, locked, nil, crypto.ErrUnsupportedKey},
 		"RSA-1024":      {small, small, crypto.ErrForbidden, crypto.ErrForbidden},
 		"other library": {entity.PrimaryKey, entity.PrivateKey, crypto.ErrUnsupportedKey, crypto.ErrUnsupportedKey},

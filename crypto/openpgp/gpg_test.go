@@ -148,6 +148,15 @@ func TestGPG(t *testing.T) {
 			wantRefused(t, other, envelope, crypto.ErrNoMatch)
 		}
 	})
+	t.Run("primary key", func(t *testing.T) {
+		g.run(t, nil, "--quick-generate-key", "one key", "rsa2048", "cert,sign,encr")
+		fingerprint := g.fingerprint(t, "one key")
+		envelope := sealed(t, "value", g.recipient(t, fingerprint))
+		if got := g.run(t, envelope, "--decrypt"); string(got) != "value" {
+			t.Errorf("gpg opened it to %q", got)
+		}
+		g.wantOpens(t, g.identity(t, fingerprint), "value", "--recipient", fingerprint)
+	})
 	t.Run("options", func(t *testing.T) { g.testOptions(t, identities[2], fingerprints[2]) })
 }
 

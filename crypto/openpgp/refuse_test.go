@@ -114,6 +114,7 @@ func TestRefusesPackets(t *testing.T) {
 		"more in session key":  with(func(p []*packet.OpaquePacket) { p[0].Contents = append(bytes.Clone(key), 0) }),
 		"session key cut":      with(func(p []*packet.OpaquePacket) { p[0].Contents = key[:len(key)-1] }),
 		"no session key":       with(func(p []*packet.OpaquePacket) { p[0].Contents = key[:5] }),
+		"no number":            {"v4-rsa2048", changed(t, r, func(p []*packet.OpaquePacket) { p[0].Contents = append(p[0].Contents[:10:10], 0, 0) }), crypto.ErrMalformed},
 		"number not shortest":  with(func(p []*packet.OpaquePacket) { p[0].Contents[10]++ }),
 		"point not marked":     with(func(p []*packet.OpaquePacket) { p[0].Contents[12] ^= 1 }),
 		"v3 key for v2 data":   {"v6-x25519", slices.Concat(forgery{}.wrapped(t, v6), forgery{aead: true}.data(t)), crypto.ErrMalformed},
