@@ -1,6 +1,8 @@
 package openpgp
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/sealrelay/sealrelay/crypto/keys"
@@ -54,6 +56,28 @@ func TestRFC9580(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantOpen(t, identity, sealed(t, "value", recipient), "value")
+}
+
+// TestPostQuantumSamples opens the examples of draft-ietf-openpgp-pqc.
+func TestPostQuantumSamples(t *testing.T) {
+	read := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join("testdata", "v4-eddsa-sample-"+name+".asc"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	key, err := keys.ParsePrivate(read("sk"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity, err := Format.Identity(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"message-v1", "message-v2"} {
+		wantOpen(t, identity, read(name), "Testing\n")
+	}
 }
 
 // TestChecksum is that of RFC 9580, section 6.1.1, over its initial value and a
