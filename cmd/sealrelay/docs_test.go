@@ -17,7 +17,7 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	tests := testNames(t)
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 	test := regexp.MustCompile("`(Test[A-Z]\\w+|Fuzz\\w+|Benchmark\\w+)`")
-	command := regexp.MustCompile("`sealrelay ([a-z]+)")
+	command := regexp.MustCompile("`sealrelay ([a-z0-9]+)")
 	checked := 0
 	for _, name := range documents(t) {
 		data, err := os.ReadFile(name)

@@ -167,12 +167,14 @@ type Agent struct {
 // Key is a public key and what it must fulfil, when the configuration is read
 // and whenever a secret is sealed to it.
 type Key struct {
-	// File has the certificate or public key (PEM) or the age recipient.
+	// File has the certificate or the public key, of any kind that
+	// docs/keys.md lists.
 	File string `yaml:"file"`
 	// Inline is the same, in place of a file.
 	Inline string `yaml:"inline"`
-	// Format is the envelope format: js7, age. Default: age for age keys,
-	// js7 for all others
+	// Format is the envelope format: age, openpgp, jwe, cms or js7. Default:
+	// that of the key, which is age for age and SSH keys, openpgp for OpenPGP
+	// certificates, jwe for JWKs and X25519, js7 for other RSA and EC keys.
 	Format string `yaml:"format"`
 	// Pin is the fingerprint that the certificate, or a key without one, must
 	// have, as `sealrelay agents list` prints it: sha256:HEX.
