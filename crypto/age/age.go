@@ -15,8 +15,6 @@ package age
 import (
 	"bytes"
 
-	"filippo.io/age/armor"
-
 	"github.com/sealrelay/sealrelay/crypto"
 )
 
@@ -52,7 +50,5 @@ var Format = crypto.Format{
 		{Name: "armor", Write: writeArmor},
 	},
 	Stream: &crypto.Stream{Seal: sealStream, Open: openStream},
-	Detect: func(data []byte) bool {
-		return bytes.HasPrefix(data, []byte(intro)) || bytes.HasPrefix(data, []byte(armor.Header))
-	},
+	Detect: func(data []byte) bool { return bytes.HasPrefix(data, []byte(intro)) || isArmored(data) },
 }

@@ -33,10 +33,14 @@ func dearmored(src io.Reader) io.Reader {
 		return buffered
 	}
 	start, _ = buffered.Peek(maxWhitespace + len(armor.Header))
-	if bytes.HasPrefix(bytes.TrimLeft(start, " \t\r\n"), []byte(armor.Header)) {
+	if isArmored(start) {
 		return armor.NewReader(buffered)
 	}
 	return buffered
+}
+
+func isArmored(start []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(start[:min(len(start), maxWhitespace+len(armor.Header))], " \t\r\n"), []byte(armor.Header))
 }
 
 // writeRaw is the way to the raw form. Only the header is looked at: what is

@@ -18,6 +18,13 @@ var (
 	oidAuthEnvelopedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 23}
 )
 
+// oidContentType is the attribute of RFC 5652, section 11.1, and dataOID its
+// only value here, id-data as DER.
+var (
+	oidContentType = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
+	dataOID        = []byte{0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1}
+)
+
 // contentInfo is ContentInfo of RFC 5652, section 3.
 type contentInfo[T any] struct {
 	Type    asn1.ObjectIdentifier

@@ -41,7 +41,7 @@ var (
 	errNotSealed  = fmt.Errorf("%w: the CMS content is neither EnvelopedData nor AuthEnvelopedData, so nothing in it is sealed", crypto.ErrMalformed)
 	errTooMany    = fmt.Errorf("%w: it has more than %d wrapped keys", crypto.ErrMalformed, maxKeys)
 	errNoKeys     = fmt.Errorf("%w: it has no recipients", crypto.ErrMalformed)
-	errAttributes = fmt.Errorf("%w: authenticated attributes are empty", crypto.ErrMalformed)
+	errAttributes = fmt.Errorf("%w: authenticated attributes are empty, or their content type is not the one of the content", crypto.ErrMalformed)
 )
 
 // parse reads DER, strictly. An algorithm that is not known here is no error
@@ -120,10 +120,25 @@ func additionalData(attributes []attribute) ([]byte, error) {
 	if attributes == nil {
 		return nil, nil
 	}
-	if len(attributes) == 0 {
+	if !validAttributes(attributes) {
 		return nil, errAttributes
 	}
 	return asn1.MarshalWithParams(attributes, "set")
+}
+
+// validAttributes says whether there are attributes, and the content type, if it
+// is one of them, comes once and is that of the content (RFC 5652, section 11.1).
+func validAttributes(attributes []attribute) bool {
+	types := 0
+	for _, a := range attributes {
+		if !a.Type.Equal(oidContentType) {
+			continue
+		}
+		if types++; types > 1 || len(a.Values) != 1 || !bytes.Equal(a.Values[0].FullBytes, dataOID) {
+			return false
+		}
+	}
+	return len(attributes) > 0
 }
 
 // addRecipients reads RecipientInfos. It returns the version that an

@@ -22,16 +22,6 @@ import (
 	"github.com/sealrelay/sealrelay/crypto/keys"
 )
 
-// knownDefects are the cases that this library does not get right yet, and what
-// it does instead. A case that it gets right must not be on the list.
-var knownDefects = map[string]string{
-	"cms-p256-content-type-twice":      "opens: authenticated attributes are not looked at",
-	"cms-p256-content-type-two-values": "opens: authenticated attributes are not looked at",
-	"cms-p256-content-type-other":      "opens: authenticated attributes are not looked at",
-	"jwe-x25519-epk-with-y":            "opens: y is not refused on X25519",
-	"age-armor-space-before":           "opens where the format is known, but is not detected as age",
-}
-
 // failures are what is wrong with one case.
 type failures []string
 
@@ -61,13 +51,6 @@ func TestVectors(t *testing.T) {
 			t.Run(v.ID, func(t *testing.T) {
 				t.Parallel()
 				found := runVector(t, v, format)
-				if defect, known := knownDefects[v.ID]; known {
-					t.Logf("known defect, %s:\n%s", defect, strings.Join(found, "\n"))
-					if len(found) == 0 {
-						t.Error("it is right; take it off the list of known defects")
-					}
-					return
-				}
 				for _, failure := range found {
 					t.Error(failure)
 				}

@@ -79,7 +79,10 @@ func (c curve) point(epk strictjson.Object) ([]byte, error) {
 	if len(point) != c.size {
 		return nil, errPointSize
 	}
-	if c.kty == "OKP" {
+	if c.kty == "OKP" { // RFC 8037, section 2: it has no y.
+		if !epk.Only("kty", "crv", "x") {
+			return nil, malformed(errEphemeral)
+		}
 		return point, nil
 	}
 	y, err := epk.Bytes("y")
