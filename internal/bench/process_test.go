@@ -7,85 +7,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// BenchmarkEncryptProcess is one seal of a short secret as a whole process: wall
-// time and peak memory, beside a Go program that does only that seal, and beside
-// the age command where it is installed. All are built as a release is.
-func BenchmarkEncryptProcess(b *testing.B) {
-	program, only := build(b, "../../cmd/sealrelay"), build(b, "./onlyseal")
-	dir := b.TempDir()
-	recipient := keygen(b, program, "age", filepath.Join(dir, "age.key"))
-	ec, rsa := filepath.Join(dir, "ec.pub"), filepath.Join(dir, "rsa.pub")
-	keygen(b, program, "ec-p256", filepath.Join(dir, "ec.key"), "--pub", ec)
-	keygen(b, program, "rsa-2048", filepath.Join(dir, "rsa.key"), "--pub", rsa)
-	type command struct {
-		name string
-		args []string
-	}
-	commands := []command{
-		{"age/only", []string{only, "age", recipient}},
-		{"age/sealrelay", []string{program, "encrypt", "-r", recipient}},
-		{"js7-ec/only", []string{only, "js7", ec}},
-		{"js7-ec/sealrelay", []string{program, "encrypt", "--cert", ec}},
-		{"js7-rsa/only", []string{only, "js7", rsa}},
-		{"js7-rsa/sealrelay", []string{program, "encrypt", "--cert", rsa}},
-	}
-	if age, err := exec.LookPath("age"); err == nil {
-		commands = append(commands, command{"age/age", []string{age, "-r", recipient}})
-	} else {
-		b.Log("the age command is not installed, so there is nothing to compare with")
-	}
-	for _, command := range commands {
-		b.Run(command.name, func(b *testing.B) {
-			for b.Loop() {
-				process := exec.Command(command.args[0], command.args[1:]...)
-				process.Stdin = strings.NewReader("correct-horse-battery-staple")
-				out, err := process.Output()
-				if err != nil || len(out) == 0 {
-					b.Fatalf("%v: %d bytes", err, len(out))
-				}
-			}
-			reportPeak(b, command.args)
-		})
-	}
-}
-
-// reportPeak runs the command once more below GNU time. A child's maximum in the
-// resource usage that this process is told begins with the memory of this
-// process, which is larger than the child's: it would measure the benchmark.
-func reportPeak(b *testing.B, args []string) {
-	timer, err := exec.LookPath("time")
-	if err != nil {
-		b.Log("GNU time is not installed, so the peak memory is not measured")
-		return
-	}
-	report := filepath.Join(b.TempDir(), "peak")
-	process := exec.Command(timer, append([]string{"-f", "%M", "-o", report}, args...)...)
-	process.Stdin = strings.NewReader("correct-horse-battery-staple")
-	if err := process.Run(); err != nil {
-		b.Fatal(err)
-	}
-	text, err := os.ReadFile(report)
-	if err != nil {
-		b.Fatal(err)
-	}
-	kib, err := strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(kib/1024, "peak-MiB")
-}
-
 // build builds a program as a release is: without cgo.
-func build(b *testing.B, folder string) string {
+func build(b *testing.B, folder string, flags ...string) string {
 	program := filepath.Join(b.TempDir(), "program")
-	command := exec.Command("go", "build", "-o", program, folder)
+	command := exec.Command("go", append(append([]string{"build", "-ldflags=-s -w", "-o", program}, flags...), folder)...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
