@@ -62,6 +62,9 @@ func FuzzParsePrivates(f *testing.F) {
 		f.Add(data, []byte(fixturePassword))
 		f.Add(data, []byte(nil))
 	}
+	whole := maxFileRounds
+	f.Cleanup(func() { maxFileRounds = whole })
+	maxFileRounds = 200_000
 	f.Fuzz(func(t *testing.T, data, password []byte) {
 		before := bytes.Clone(data)
 		privates, err := ParsePrivates(data, Options{Password: password})

@@ -239,7 +239,7 @@ func TestWork(t *testing.T) {
 		})
 	}
 	var with unlocker
-	for range maxFileRounds / maxRounds {
+	for range maxFileRounds / int64(maxRounds) {
 		if err := with.work(maxRounds); err != nil {
 			t.Fatal(err)
 		}
