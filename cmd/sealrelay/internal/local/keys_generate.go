@@ -87,6 +87,9 @@ func (g *keyGenerator) run(cmd *cobra.Command, kind string) error {
 	if err != nil {
 		return err
 	}
+	if g.encrypt && strings.HasPrefix(kind, "age") {
+		return cli.UsageErrorf("an age identity has no password; leave out --encrypt")
+	}
 	if kind == hookSecretKind {
 		made, err := g.hookSecret()
 		if err != nil {
