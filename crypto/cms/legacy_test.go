@@ -3,6 +3,7 @@ package cms
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/asn1"
 	"testing"
 
@@ -85,6 +86,26 @@ func TestNoOracle(t *testing.T) {
 	}
 	if opened > 20 { // 600/256 are expected; more than 20 come up once in 10^12 runs.
 		t.Errorf("%d of 600 opened to nonsense", opened)
+	}
+}
+
+// TestStandIn: the key that stands for one that does not decrypt is always the
+// same for one envelope and one private key, and another for any other.
+func TestStandIn(t *testing.T) {
+	one, other := make([]byte, 256), append(make([]byte, 255), 1)
+	seen := map[string]bool{}
+	for _, name := range []string{"rsa2048", "rsa4096"} {
+		private := privateKey(t, name).(*rsa.PrivateKey)
+		for _, encrypted := range [][][]byte{{one}, {other}, {one, other}} {
+			key := unwrapPKCS1(private, encrypted, keySize)
+			if again := unwrapPKCS1(private, encrypted, keySize); !bytes.Equal(key, again) || len(key) != keySize {
+				t.Errorf("%s: %x and %x", name, key, again)
+			}
+			seen[string(key)] = true
+		}
+	}
+	if len(seen) != 6 {
+		t.Errorf("%d keys, want 6", len(seen))
 	}
 }
 

@@ -105,6 +105,9 @@ func TestTrapsOfFiles(t *testing.T) {
 		"newline":            {header, text + "\n", crypto.ErrMalformed}, // The tool refuses it, too, and leaves part of the file.
 		"one base64":         {header, strings.ReplaceAll(text+text, "==", ""), crypto.ErrMalformed},
 		"line breaks":        {header, text[:23] + "\n", crypto.ErrMalformed},
+		"18 bytes a block":   {header, strings.Repeat("A", blockText), crypto.ErrMalformed},
+		"17 bytes a block":   {header, strings.Repeat("A", blockText-1) + "=", crypto.ErrMalformed},
+		"break in a block":   {header, strings.Repeat("A", 11) + "\n" + strings.Repeat("A", 12), crypto.ErrMalformed},
 		"stray bits":         {header, text[:21] + "B==", crypto.ErrMalformed},
 		"space after enc:":   {"enc: " + header, text, crypto.ErrMalformed},
 		"two spaces":         {strings.Replace(header, " ", "  ", 1), text, crypto.ErrMalformed},

@@ -207,3 +207,15 @@ func TestSessionKeysTried(t *testing.T) {
 	others := slices.Concat(hidden.wrapped(t, newEntity(t, "v4-p256")), hidden.wrapped(t, makeEntity(t, kinds["v4-rsa2048"])), packetOf(1, []byte{9}), packetOf(3, []byte{4, 9, 0, 8}))
 	wantOpen(t, identityOf(t, entity), slices.Concat(others, hidden.wrapped(t, entity), hidden.data(t)), "value")
 }
+
+// TestCanonical are the examples of RFC 9580, section 3.2, and what is not one.
+func TestCanonical(t *testing.T) {
+	for integer, want := range map[string]bool{
+		"\x00\x01\x01": true, "\x00\x09\x01\xff": true, "\x00\x08\x80": true,
+		"\x00\x00\x00": false, "\x00\x00": false, "\x00\x00\x01": false, "\x00\x08\x01": false, "\x00\x02\x01": false, "\x00\x10\x00\xff": false,
+	} {
+		if got := isCanonical([]byte(integer)); got != want {
+			t.Errorf("%x: %v", integer, got)
+		}
+	}
+}
