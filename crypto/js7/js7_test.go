@@ -238,6 +238,32 @@ func TestRSAFailuresLookAlike(t *testing.T) {
 	}
 }
 
+// TestStandIn: what a key opens that stands for one that did not decrypt is not
+// given away, be its padding right; the same of a file's last block.
+func TestStandIn(t *testing.T) {
+	key, iv := bytes.Repeat([]byte{7}, keySize), make([]byte, aes.BlockSize)
+	ciphertext, err := cbc.Encrypt(key, iv, []byte("value"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, genuine := range []bool{true, false} {
+		identity := &Identity{failure: errUnopened, unwrap: func([]byte) ([]byte, bool, error) {
+			return bytes.Clone(key), genuine, nil
+		}}
+		head := header{[]byte("any"), iv}
+		got, err := identity.Open(envelope{head, ciphertext}.append(nil))
+		var file bytes.Buffer
+		text := base64.StdEncoding.EncodeToString(ciphertext)
+		errOfFile := identity.OpenFile(string(head.append(nil)), strings.NewReader(text), &file)
+		if genuine && (err != nil || errOfFile != nil || string(got) != "value" || file.String() != "value") {
+			t.Errorf("genuine: %q, %v; %q, %v", got, err, file.String(), errOfFile)
+		}
+		if !genuine && (err != errUnopened || errOfFile != errUnopened || got != nil || file.Len() > 0) { //nolint:errorlint // The very same.
+			t.Errorf("not genuine: %q, %v; %q, %v", got, err, file.String(), errOfFile)
+		}
+	}
+}
+
 func TestKeysRefused(t *testing.T) {
 	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
