@@ -21,11 +21,11 @@ var errRefused = errors.New("refused")
 
 // quoted is a job's Line: it writes the line in brackets and refuses one that
 // begins with "no".
-func quoted(line []byte) ([]byte, error) {
+func quoted(out, line []byte) ([]byte, error) {
 	if bytes.HasPrefix(line, []byte("no")) {
 		return nil, errRefused
 	}
-	return fmt.Appendf(nil, "[%s]", line), nil
+	return fmt.Appendf(out, "[%s]", line), nil
 }
 
 // run runs quoted over in and returns the output and the lines that failed.
@@ -90,7 +90,7 @@ func TestOrder(t *testing.T) {
 		var refused []int
 		for i, line := range lines {
 			in.WriteString(line + "\n")
-			if made, err := quoted([]byte(line)); err != nil {
+			if made, err := quoted(nil, []byte(line)); err != nil {
 				refused = append(refused, i+1)
 			} else {
 				want.WriteString(string(made) + "\n")

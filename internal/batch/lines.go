@@ -19,40 +19,53 @@ type lines struct {
 	buf  []byte
 	// start and end bound what was read and not yet returned.
 	start, end int
-	number     int
+	read       int // lines that were returned
 	eof        bool
 }
 
 func newLines(from io.Reader) *lines { return &lines{from: from, buf: make([]byte, firstBuffer)} }
 
-// next returns the next line without its newline, LF or CRLF; nil at the end. It
-// is valid until the next call. The last line needs no newline.
-func (l *lines) next() ([]byte, error) {
-	l.number++
-	searched := 0
+// next returns the next lines with their newlines, as many as a task takes of
+// those that are there: it waits for one line only. At the end there are none.
+// They are valid until the next call. The last line needs no newline.
+func (l *lines) next() (text []byte, count int, err error) {
 	for {
-		if at := bytes.IndexByte(l.buf[l.start+searched:l.end], '\n'); at >= 0 {
-			return l.take(searched+at, 1), nil
+		if size, count := whole(l.buf[l.start:l.end]); count > 0 {
+			return l.take(size, count), count, nil
 		}
-		searched = l.end - l.start
+		searched := l.end - l.start
 		switch {
 		case l.eof && searched == 0:
-			return nil, nil
+			return nil, 0, nil
 		case l.eof:
-			return l.take(searched, 0), nil
+			return l.take(searched, 1), 1, nil
 		case searched > MaxLine:
-			return nil, fmt.Errorf("line %d has more than %d MiB", l.number, MaxLine>>20)
+			return nil, 0, fmt.Errorf("line %d has more than %d MiB", l.read+1, MaxLine>>20)
 		}
 		if err := l.fill(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 }
 
-func (l *lines) take(size, newline int) []byte {
-	line := l.buf[l.start : l.start+size]
-	l.start += size + newline
-	return bytes.TrimSuffix(line, []byte("\r"))
+// whole returns the size and the number of the lines that text begins with.
+func whole(text []byte) (size, count int) {
+	for count < taskLines && (count == 0 || size < taskBytes) {
+		at := bytes.IndexByte(text[size:], '\n')
+		if at < 0 {
+			break
+		}
+		size += at + 1
+		count++
+	}
+	return size, count
+}
+
+func (l *lines) take(size, count int) []byte {
+	text := l.buf[l.start : l.start+size]
+	l.start += size
+	l.read += count
+	return text
 }
 
 // fill reads more, and makes room for it first.

@@ -167,8 +167,6 @@ func (e *encrypter) writeEnvelope(cmd *cobra.Command, out *cli.Output, envelope 
 
 // sealed is an envelope as JSON.
 type sealed struct {
-	// Secret is the name that a batch gave it.
-	Secret string   `json:"secret,omitempty"`
 	Format string   `json:"format"`
 	KeyIDs []string `json:"key_ids"`
 	// Envelope is the envelope as it is if it is text.
