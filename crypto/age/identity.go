@@ -40,7 +40,7 @@ func newIdentity(privateKey any) (crypto.Identity, error) {
 		}
 		key, err = agessh.NewRSAIdentity(private)
 	default:
-		return nil, fmt.Errorf("%w: age takes its own identities, which begin with AGE-, and Ed25519 and RSA keys of SSH, not a %T", crypto.ErrUnsupportedKey, privateKey)
+		return nil, fmt.Errorf("%w: age takes its own identities, which begin with AGE-, and Ed25519 and RSA keys of SSH, not %s", crypto.ErrUnsupportedKey, keys.PrivateKind(privateKey))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: age cannot use this SSH key", crypto.ErrUnsupportedKey)

@@ -30,7 +30,7 @@ func newIdentity(privateKey any) (crypto.Identity, error) {
 	case *secp256k1.PrivateKey:
 		i.unwrap = openSecp256k1(key)
 	default:
-		err = fmt.Errorf("%w: cms takes RSA and EC private keys, not a %T", crypto.ErrUnsupportedKey, privateKey)
+		err = fmt.Errorf("%w: cms takes RSA and EC private keys, not %s", crypto.ErrUnsupportedKey, keys.PrivateKind(privateKey))
 	}
 	if err != nil {
 		return nil, err

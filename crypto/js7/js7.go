@@ -163,7 +163,7 @@ func NewIdentity(privateKey any) (*Identity, error) {
 	case *secp256k1.PrivateKey:
 		identity.unwrap = unwrapSecp256k1(key)
 	default:
-		err = fmt.Errorf("%w: js7 takes RSA and EC private keys, not a %T", crypto.ErrUnsupportedKey, privateKey)
+		err = fmt.Errorf("%w: js7 takes RSA and EC private keys, not %s", crypto.ErrUnsupportedKey, keys.PrivateKind(privateKey))
 	}
 	if err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func newIdentity(privateKey any) (crypto.Identity, error) {
 	case *ecdh.PrivateKey:
 		i.unwrap, err = unwrapECDH(key)
 	default:
-		err = fmt.Errorf("%w: jwe takes RSA keys, EC keys on P-256, P-384 and P-521, and X25519 keys, not a %T", crypto.ErrUnsupportedKey, privateKey)
+		err = fmt.Errorf("%w: jwe takes RSA keys, EC keys on P-256, P-384 and P-521, and X25519 keys, not %s", crypto.ErrUnsupportedKey, keys.PrivateKind(privateKey))
 	}
 	if err != nil {
 		return nil, err

@@ -84,9 +84,20 @@ func Kind(publicKey any) string {
 	case *plugin.Recipient:
 		return "age plugin " + key.Name()
 	case *openpgp.Entity:
-		return fmt.Sprintf("OpenPGP v%d", key.PrimaryKey.Version)
+		if key != nil && key.PrimaryKey != nil {
+			return fmt.Sprintf("OpenPGP v%d", key.PrimaryKey.Version)
+		}
 	}
 	return fmt.Sprintf("unknown (%T)", publicKey)
+}
+
+// PrivateKind is Kind of a private key's public half.
+func PrivateKind(privateKey any) string {
+	public, err := PublicOf(privateKey)
+	if err != nil {
+		return fmt.Sprintf("unknown (%T)", privateKey)
+	}
+	return Kind(public)
 }
 
 // PublicOf returns the public half of what ParsePrivate returns, in the type

@@ -26,7 +26,7 @@ type identity struct {
 func newIdentity(privateKey any) (crypto.Identity, error) {
 	entity, ok := privateKey.(*pgp.Entity)
 	if !ok || entity == nil || entity.PrimaryKey == nil {
-		return nil, fmt.Errorf("%w: openpgp takes OpenPGP secret keys, not a %T", crypto.ErrUnsupportedKey, privateKey)
+		return nil, fmt.Errorf("%w: openpgp takes OpenPGP secret keys, not %s", crypto.ErrUnsupportedKey, keys.PrivateKind(privateKey))
 	}
 	id, err := keys.ID(entity)
 	if err != nil {

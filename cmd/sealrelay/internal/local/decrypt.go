@@ -76,12 +76,30 @@ service, covers this envelope, and says what --context (or --agent, --secret,
 			return err
 		})
 		if err != nil {
-			return err
+			return withHint(err)
 		}
 		defer secret.Wipe()
 		return secret.Expose(func(plaintext []byte) error { return out.Write(cmd, plaintext) })
 	}
 	return cmd
+}
+
+// withHint adds what to do next to why an envelope was not opened.
+func withHint(err error) error {
+	for _, h := range []struct {
+		class error
+		next  string
+	}{
+		{crypto.ErrNoMatch, "give the private key that belongs to the key it was sealed to; `sealrelay keys inspect` tells a key's ID"},
+		{crypto.ErrUnsupportedKey, "give the private key that belongs to the key it was sealed to"},
+		{crypto.ErrDamaged, "fetch it again from where it came"},
+		{crypto.ErrMalformed, "see that it is whole and nothing else"},
+	} {
+		if errors.Is(err, h.class) {
+			return fmt.Errorf("%w; %s", err, h.next)
+		}
+	}
+	return err
 }
 
 // statementFlags say what the envelope's statement must hold.
@@ -177,7 +195,7 @@ func openStream(cmd *cobra.Command, privates []any, in *cli.Input, out *cli.Outp
 	}
 	plaintext, err := format.Stream.Open(buffered, identities...)
 	if err != nil {
-		return err
+		return withHint(err)
 	}
 	return out.WriteBy(cmd, true, func(w io.Writer) error {
 		return copyWiped(cmd.Context(), w, plaintext)
