@@ -175,7 +175,7 @@ func openStream(cmd *cobra.Command, privates []any, in *cli.Input, out *cli.Outp
 		return err
 	}
 	defer func() { _ = from.Close() }()
-	buffered := bufio.NewReaderSize(from, detectable)
+	buffered := bufio.NewReaderSize(cancellable(cmd.Context(), from), detectable)
 	head, err := buffered.Peek(detectable)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read envelope: %w", err)

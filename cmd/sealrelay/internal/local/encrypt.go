@@ -211,7 +211,7 @@ func sealStream(cmd *cobra.Command, sealing *sealer, form *crypto.Form, in *cli.
 		if err != nil {
 			return err
 		}
-		if err := copyWiped(cmd.Context(), plaintext, from); err != nil {
+		if err := copyWiped(cmd.Context(), plaintext, cancellable(cmd.Context(), from)); err != nil {
 			return err
 		}
 		return plaintext.Close()
