@@ -40,7 +40,11 @@ func Run(ctx context.Context, root *cobra.Command, args []string, in io.Reader, 
 	if err != nil && isCobraUsage(err) {
 		err = usageError{fmt.Errorf("%w; see `%s --help`", err, root.CommandPath())}
 	}
-	if err != nil && !errors.Is(err, ErrSilent) {
+	switch {
+	case err == nil, errors.Is(err, ErrSilent):
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "sealrelay: interrupted")
+	default:
 		fmt.Fprintf(stderr, "sealrelay: %v\n", err)
 	}
 	return err

@@ -17,12 +17,14 @@ const (
 	ExitNotOpened   = 3
 	ExitAttention   = 4
 	ExitUnavailable = 5
+	// ExitInterrupted is what a shell says of a program that SIGINT ended.
+	ExitInterrupted = 130
 )
 
 const exitCodeHelp = `Exit codes: 0 done; 1 failed; 2 wrong usage; 3 an envelope, statement or
 key was refused (wrong key, damaged, forged); 4 done, but something needs attention
 (a key fails the policy, a check found something); 5 the other side is not
-available now, try again.`
+available now, try again; 130 interrupted.`
 
 // ErrSilent ends a command that failed and has said why itself.
 var ErrSilent = errors.New("already told")
@@ -72,7 +74,9 @@ func ExitCode(err error) int {
 		return ExitAttention
 	case notOpened(err):
 		return ExitNotOpened
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled):
+		return ExitInterrupted
+	case errors.Is(err, context.DeadlineExceeded):
 		return ExitUnavailable
 	}
 	return ExitFailed
