@@ -318,3 +318,18 @@ func TestEverythingWrongIsTold(t *testing.T) {
 		expect(t, got, want)
 	}
 }
+
+// TestNoLegacy: a key that would be sealed to in a legacy format is refused, and
+// the same key in another format is not.
+func TestNoLegacy(t *testing.T) {
+	data := spki(t, ec(t, elliptic.P256()))
+	for format, refused := range map[string]bool{"": true, "js7": true, "jwe": false, "cms": false} {
+		key, err := agentkeys.NewKey(data, agentkeys.Requirements{Format: format, NoLegacy: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := key.Check(time.Now()); errors.Is(err, agentkeys.ErrPolicy) != refused || errors.Is(err, sealcrypto.ErrForbidden) != refused {
+			t.Errorf("format %q: %v", format, err)
+		}
+	}
+}
