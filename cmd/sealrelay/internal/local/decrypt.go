@@ -42,6 +42,7 @@ service, covers this envelope, and says what --context (or --agent, --secret,
 	stream := cmd.Flags().Bool("stream", false, "open in chunks, in little memory, what may be larger than 64 MiB (age)")
 	in := cli.AddInputFlags(cmd, "envelope", false)
 	out := cli.AddOutputFlags(cmd, "outfile", "secret")
+	asJSON := cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		want, err := check.wanted()
 		if err != nil {
@@ -55,8 +56,8 @@ service, covers this envelope, and says what --context (or --agent, --secret,
 			return err
 		}
 		if *stream {
-			if check.file != "" {
-				return cli.UsageErrorf("--stream does not go with --statement, whose digest is of the whole envelope")
+			if check.file != "" || *asJSON {
+				return cli.UsageErrorf("--stream goes neither with --json nor with --statement, whose digest is of the whole envelope")
 			}
 			return openStream(cmd, privates, in, out)
 		}
@@ -72,7 +73,9 @@ service, covers this envelope, and says what --context (or --agent, --secret,
 					return err
 				}
 			}
-			secret, err = check.open(privates, data, want)
+			if secret, err = check.open(privates, data, want); err == nil && *asJSON {
+				secret, err = asJSONValue(data, secret)
+			}
 			return err
 		})
 		if err != nil {

@@ -53,7 +53,7 @@ func js7Decrypt(cmd *cobra.Command, o js7Options) error {
 	}
 	secret, err := agent.Open(privates, []byte(sealed.head+" "+sealed.value))
 	if err != nil {
-		return err
+		return withHint(err)
 	}
 	defer secret.Wipe()
 	err = secret.Expose(func(plaintext []byte) error { return (&cli.Output{}).Write(cmd, plaintext) })
