@@ -279,7 +279,8 @@ func (a *App) Stop() error {
 			continue
 		}
 		if err := server.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("requests were cut off: %w", err), server.Close())
+			err = fmt.Errorf("requests were cut off %s after the stop (%s); raise server.shutdown_timeout if senders need longer", a.cfg.Server.ShutdownTimeout, err.Error())
+			errs = append(errs, err, server.Close())
 		}
 	}
 	a.stopBackground()

@@ -79,7 +79,7 @@ func keyViews(path string) ([]keyView, error) {
 	}
 	registry, err := app.Registry(cfg)
 	if err != nil {
-		return nil, err
+		return nil, cli.WithCode(err, cli.ExitFailed) // Not that of the key it names.
 	}
 	views := []keyView{}
 	for _, report := range app.Keys(registry, time.Now()) {

@@ -64,7 +64,7 @@ func checkConfig(path string) (configView, error) {
 	}
 	if err != nil {
 		// Its class is not that of a key that it names: the command promises 1.
-		return configView{Problems: strings.Split(err.Error(), "\n")}, errors.New(err.Error())
+		return configView{Problems: strings.Split(err.Error(), "\n")}, cli.WithCode(err, cli.ExitFailed)
 	}
 	found := configView{Sources: len(cfg.Sources), Agents: len(cfg.Agents), Groups: len(cfg.Groups), Routes: len(cfg.Routes)}
 	for _, report := range app.Keys(built.Rules.Registry(), time.Now()) {

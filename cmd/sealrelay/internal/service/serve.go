@@ -36,7 +36,7 @@ SIGHUP reads the configuration again and keeps the old one if the new is bad.`,
 		log := zerolog.New(cmd.ErrOrStderr()).Level(level).With().Timestamp().Logger()
 		service, err := app.New(cmd.Context(), cfg, app.Options{InsecureLoopback: *insecure, Version: version, Log: log})
 		if err != nil {
-			return err
+			return cli.WithCode(err, cli.ExitFailed) // Not that of a key that it names.
 		}
 		return serve(cmd.Context(), service, *path, log)
 	}
