@@ -45,7 +45,10 @@ func BenchmarkAccept(b *testing.B) {
 	discard := newDriver(b, outboxtest.NewDiscard())
 	log := newDriver(b, newBareLog(b))
 	var durableTime, discardTime, logTime time.Duration
+	cpus := map[*bench.Driver]time.Duration{}
 	run := func(driver *bench.Driver) time.Duration {
+		before := bench.CPUTime()
+		defer func() { cpus[driver] += bench.CPUTime() - before }()
 		took, err := driver.Run(b.Context(), round)
 		if err != nil {
 			b.Fatal(err)
@@ -55,6 +58,7 @@ func BenchmarkAccept(b *testing.B) {
 	run(durable)
 	run(discard)
 	run(log)
+	clear(cpus)
 	for b.Loop() {
 		discardTime += run(discard)
 		durableTime += run(durable)
@@ -66,6 +70,9 @@ func BenchmarkAccept(b *testing.B) {
 	b.ReportMetric(events/logTime.Seconds(), "hooks/s-bare-log")
 	b.ReportMetric(discardTime.Seconds()/durableTime.Seconds(), "ratio")
 	b.ReportMetric(discardTime.Seconds()/logTime.Seconds(), "ratio-bare-log")
+	b.ReportMetric(cpus[durable].Seconds()*1e6/events, "cpu-us")
+	b.ReportMetric(cpus[discard].Seconds()*1e6/events, "cpu-us-without")
+	b.ReportMetric(cpus[log].Seconds()*1e6/events, "cpu-us-log")
 	b.ReportMetric(0, "ns/op")
 }
 

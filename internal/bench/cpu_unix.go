@@ -1,14 +1,14 @@
 //go:build unix
 
-package sqlite_test
+package bench
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpuTime is the processor time that this process has used.
-func cpuTime() time.Duration {
+// CPUTime is the processor time that this process has used.
+func CPUTime() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		panic(err)
