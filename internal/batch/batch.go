@@ -34,12 +34,12 @@ type Job struct {
 func (j Job) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	cores := runtime.GOMAXPROCS(0)
 	group, ctx := errgroup.WithContext(ctx)
-	todo, ordered := make(chan *task, aheadPerCore*cores), make(chan *task, aheadPerCore*cores)
+	waiting, ordered := make(chan *task, aheadPerCore*cores), make(chan *task, aheadPerCore*cores)
 	readFailed := make(chan error, 1)
-	go func() { readFailed <- read(ctx, in, todo, ordered) }()
+	go func() { readFailed <- read(ctx, in, waiting, ordered) }()
 	for range cores {
 		group.Go(func() error {
-			for task := range each(ctx, todo) {
+			for task := range each(ctx, waiting) {
 				task.run(j.Line)
 			}
 			return nil

@@ -55,9 +55,9 @@ func (t *task) line(number int, line []byte, make func(out, line []byte) ([]byte
 }
 
 // read makes tasks of the lines and closes both channels.
-func read(ctx context.Context, in io.Reader, todo, ordered chan<- *task) error {
+func read(ctx context.Context, in io.Reader, waiting, ordered chan<- *task) error {
 	defer close(ordered)
-	defer close(todo)
+	defer close(waiting)
 	lines := newLines(in)
 	defer lines.wipe()
 	for number := 1; ; {
@@ -68,7 +68,7 @@ func read(ctx context.Context, in io.Reader, todo, ordered chan<- *task) error {
 		next := &task{first: number, size: len(text), lines: secretbytes.Copy(text), done: make(chan struct{})}
 		number += count
 		// Into ordered first: its writer waits for what is not done yet.
-		for _, to := range []chan<- *task{ordered, todo} {
+		for _, to := range []chan<- *task{ordered, waiting} {
 			select {
 			case to <- next:
 			case <-ctx.Done():
