@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/sealrelay/sealrelay/internal/audit"
-	"github.com/sealrelay/sealrelay/internal/bench"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/outbox/outboxtest"
 	"github.com/sealrelay/sealrelay/internal/outbox/sqlite"
@@ -106,12 +105,12 @@ func BenchmarkServer(b *testing.B) {
 
 // workRounds is how often work is hashed in d of processor time.
 func workRounds(work []byte, d time.Duration) int {
-	start := bench.CPUTime()
+	start := cpuTime()
 	const sample = 100_000
 	for range sample {
 		sha256.Sum256(work)
 	}
-	return int(sample * d / (bench.CPUTime() - start))
+	return int(sample * d / (cpuTime() - start))
 }
 
 // BenchmarkFanOut is one event for 1,000 agents, first and rotated.
@@ -123,7 +122,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}{{"new", 1 << 40}, {"rotated", 10}} {
 		b.Run(tc.name, func(b *testing.B) {
 			o := openBench(b)
-			before := bench.CPUTime()
+			before := cpuTime()
 			event := int64(0)
 			for b.Loop() {
 				secret, version := event%tc.secrets, event/tc.secrets+1
@@ -133,7 +132,7 @@ func BenchmarkFanOut(b *testing.B) {
 				event++
 			}
 			b.ReportMetric(float64(b.N)*agents/b.Elapsed().Seconds(), "rows/s")
-			b.ReportMetric(float64((bench.CPUTime()-before).Microseconds())/float64(b.N)/agents, "cpu-us/row")
+			b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N)/agents, "cpu-us/row")
 		})
 	}
 }
@@ -152,7 +151,7 @@ func BenchmarkDeliver(b *testing.B) {
 	queue := make(chan outbox.Delivery, connections)
 	var workers sync.WaitGroup
 	b.ResetTimer()
-	before := bench.CPUTime()
+	before := cpuTime()
 	for range connections {
 		workers.Go(func() {
 			for d := range queue {
@@ -180,7 +179,7 @@ func BenchmarkDeliver(b *testing.B) {
 	close(queue)
 	workers.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
-	b.ReportMetric(float64((bench.CPUTime()-before).Microseconds())/float64(b.N), "cpu-us/op")
+	b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-us/op")
 }
 
 // concurrently runs request b.N times on 64 goroutines, and reports the rate
@@ -190,7 +189,7 @@ func concurrently(b *testing.B, request func()) {
 	left.Store(int64(b.N))
 	var clients sync.WaitGroup
 	b.ResetTimer()
-	before := bench.CPUTime()
+	before := cpuTime()
 	for range connections {
 		clients.Go(func() {
 			for left.Add(-1) >= 0 {
@@ -200,5 +199,5 @@ func concurrently(b *testing.B, request func()) {
 	}
 	clients.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
-	b.ReportMetric(float64((bench.CPUTime()-before).Microseconds())/float64(b.N), "cpu-us/op")
+	b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-us/op")
 }
