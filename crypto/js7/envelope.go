@@ -59,13 +59,14 @@ func rewrite(prefix string) func([]byte) ([]byte, error) {
 	}
 }
 
-// maxWrapped is the base64 of a key that is wrapped for RSA of 16384 bits.
+// maxWrapped is the base64 of a key that is wrapped for RSA of 16384 bits, the
+// longest there is.
 const maxWrapped = 2732
 
 // detect looks at the two fields before the value, which need not be whole.
 func detect(data []byte) bool {
 	wrapped, rest, found := bytes.Cut(bytes.TrimPrefix(data, []byte(prefix)), []byte(" "))
-	if !found || len(wrapped) > maxWrapped {
+	if !found {
 		return false
 	}
 	iv, _, found := bytes.Cut(rest, []byte(" "))
@@ -77,6 +78,9 @@ func detect(data []byte) bool {
 }
 
 func parseHeader(wrapped, iv []byte) (header, error) {
+	if len(wrapped) > maxWrapped {
+		return header{}, errNotFields
+	}
 	var h header
 	var err error
 	if h.wrapped, err = decodeField(wrapped); err != nil {

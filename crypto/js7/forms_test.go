@@ -130,6 +130,7 @@ func FuzzForms(f *testing.F) {
 		f.Add([]byte(v.Value))
 		f.Add([]byte(strings.TrimPrefix(v.Value, prefix) + "\n"))
 	}
+	f.Add([]byte(strings.Repeat("AAAA", 684) + " AAAAAAAAAAAAAAAAAAAAAA== AAAAAAAAAAAAAAAAAAAAAA=="))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		enc, err := Format.Forms[0].Write(data)
 		bare, errBare := Format.Forms[1].Write(data)

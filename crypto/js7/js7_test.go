@@ -177,6 +177,7 @@ func TestMalformed(t *testing.T) {
 		"stray bits":            join(fields[0], fields[1][:21]+"B==", fields[2]),
 		"short IV":              join(fields[0], base64.StdEncoding.EncodeToString(make([]byte, 15)), fields[2]),
 		"empty IV":              join(fields[0], "", fields[2]),
+		"wrapped key too long":  join(strings.Repeat("AAAA", 684), fields[1], fields[2]),
 		"empty value":           join(fields[0], fields[1], ""),
 		"part of a block":       join(fields[0], fields[1], base64.StdEncoding.EncodeToString(make([]byte, 17))),
 	} {
