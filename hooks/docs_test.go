@@ -31,10 +31,11 @@ func TestDocumentedBodies(t *testing.T) {
 	bodies := regexp.MustCompile("(?s)```json\n(.*?)```")
 	read := func(adapter hooks.Adapter, text string) (secrets []string) {
 		for body := range strings.Lines(bodies.FindStringSubmatch(text)[1]) {
-			event, err := adapter.Read(&hooks.Request{Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body)}, hooks.Verified{})
+			message, err := adapter.Read(&hooks.Request{Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body)}, hooks.Verified{})
 			if err != nil {
-				t.Errorf("%s: %v", body, err)
+				t.Fatalf("%s: %v", body, err)
 			}
+			event := message.Events[0]
 			secrets = append(secrets, string(event.Operation)+" "+event.Secret+" "+strings.Join(event.Fields, "+"))
 		}
 		return secrets

@@ -36,12 +36,13 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	event, err := adapters.Push{}.Read(request, verified)
+	message, err := adapters.Push{}.Read(request, verified)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer event.Value.Wipe()
+	defer message.Wipe()
+	event := message.Events[0]
 	if err := hooks.CheckName(event.Secret); err != nil {
 		fmt.Println(err)
 		return

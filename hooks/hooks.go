@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
@@ -36,6 +37,9 @@ type Value = secretbytes.Value
 // keep nor change it.
 type Request struct {
 	Method string
+	// URL is what was asked for, absolute, with the scheme and host that the
+	// sender used, as far as they can be told behind a proxy.
+	URL    *url.URL
 	Header http.Header
 	// Body is the whole body, already bounded by the caller.
 	Body []byte
@@ -55,6 +59,14 @@ type Verified struct {
 	EventID string
 	// SignedAt is the time the sender signed; zero where the scheme has none.
 	SignedAt time.Time
+	// Signed says that the scheme signs the body. Without SignedAt a body can
+	// then be sent again by whoever saw it: the receiver remembers bodies for a
+	// while.
+	Signed bool
+	// Signature is, where the scheme signs a time but gives no EventID, what
+	// tells this message from any other: the signature that matched, or the
+	// sender's nonce. The same again is the same message.
+	Signature string
 }
 
 // Verifier checks the raw bytes of a request before anything is parsed.
@@ -66,13 +78,69 @@ type Verifier interface {
 	Verify(*Request) (Verified, error)
 }
 
-// Adapter reads the Event out of a verified request. Implementations are safe
-// for concurrent use.
+// Adapter reads what a verified request says. Implementations are safe for
+// concurrent use.
 type Adapter interface {
 	// Read returns an error wrapping ErrMalformed, ErrMediaType or ErrNoValue.
-	// The caller wipes the Event's Value.
-	Read(*Request, Verified) (Event, error)
+	// The caller wipes the Values of the Message's Events.
+	Read(*Request, Verified) (Message, error)
 }
+
+// Message is what one request says. One of its parts is set; without any of
+// them the request tells nothing that concerns a secret, and is answered with
+// success.
+type Message struct {
+	// Events are changes, in the order in which they happened; 1 to MaxEvents.
+	Events []Event
+	// Reply answers a handshake, as the sender's protocol has it.
+	Reply *Reply
+	// Exists is the name of a secret of which the sender asks whether it has a
+	// value here.
+	Exists string
+}
+
+// MaxEvents is how many events one request may have. Event Grid sends 5,000 at
+// most, and no other sender more.
+const MaxEvents = 5000
+
+// One is the Message of one event.
+func One(event Event) Message { return Message{Events: []Event{event}} }
+
+// Wipe overwrites the values of the events.
+func (m Message) Wipe() {
+	for _, event := range m.Events {
+		event.Value.Wipe()
+	}
+}
+
+// Reply is an answer in the sender's own protocol.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// The interfaces that an Adapter may have beside its own.
+type (
+	// MethodTaker is an Adapter that takes other methods than POST alone.
+	MethodTaker interface {
+		// Methods are those of the requests that Read takes.
+		Methods() []string
+	}
+	// Preflighter is an Adapter whose protocol has a question, by the method
+	// OPTIONS, that comes before any event and cannot be authenticated.
+	Preflighter interface {
+		// Preflight answers the question from the request's header alone.
+		Preflight(http.Header) Reply
+	}
+	// Answerer is an Adapter whose protocol says how a request is answered.
+	Answerer interface {
+		// Answer is the reply to a request that ended with err, nil for
+		// success. ok is false where the receiver's own answer is as good;
+		// whatever asks the sender to try again later is such a one.
+		Answer(err error) (reply Reply, ok bool)
+	}
+)
 
 // Operation is what happened to a secret.
 type Operation string
@@ -81,6 +149,9 @@ type Operation string
 const (
 	Set    Operation = "set"
 	Delete Operation = "delete"
+	// Changed: the secret has a new value, which the sender cannot tell. The
+	// value is awaited from then on.
+	Changed Operation = "changed"
 )
 
 // Event is one change of one secret, as its sender tells it.
@@ -90,9 +161,9 @@ type Event struct {
 	ID string
 	// Secret is the logical name, for which see CheckName.
 	Secret string
-	// Operation is Set or Delete.
+	// Operation is Set, Delete or Changed.
 	Operation Operation
-	// Value is what gets sealed; nil on Delete. With Fields it is the JSON
+	// Value is what gets sealed; nil unless the Operation is Set. With Fields it is the JSON
 	// object of the fields, names sorted, values strings.
 	Value *Value
 	// Fields are the names of the value's fields, sorted; empty for a secret

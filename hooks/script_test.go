@@ -80,11 +80,12 @@ func runScript(t *testing.T, secret, value string) {
 		if err != nil {
 			t.Error(err)
 		}
-		event, err := adapters.Push{}.Read(request, verified)
+		message, err := adapters.Push{}.Read(request, verified)
 		if err != nil {
 			t.Error(err)
 			return
 		}
+		event := message.Events[0]
 		if event.Secret != "prod/my db" || !event.Value.Equal(secretbytes.Copy([]byte(value))) {
 			t.Errorf("received %s with a value of %d bytes, want %d", event.Secret, event.Value.Len(), len(value))
 		}

@@ -124,7 +124,7 @@ func TestMediaType(t *testing.T) {
 			t.Run(test.name+"/"+name, func(t *testing.T) {
 				r := request(`{"secret":"a","value":"x"}`)
 				r.Header = test.header
-				event, err := adapter.Read(r, hooks.Verified{})
+				event, err := one(adapter.Read(r, hooks.Verified{}))
 				if test.want != "" {
 					checkRefused(t, event, err, test.want)
 				} else if err != nil {
@@ -133,6 +133,14 @@ func TestMediaType(t *testing.T) {
 			})
 		}
 	}
+}
+
+// one is the event of a message that has no other.
+func one(message hooks.Message, err error) (hooks.Event, error) {
+	if len(message.Events) != 1 {
+		return hooks.Event{}, err
+	}
+	return message.Events[0], err
 }
 
 func TestJoinFields(t *testing.T) {

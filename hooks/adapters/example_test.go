@@ -20,7 +20,7 @@ func ExampleNewJSON() {
 		fmt.Println(err)
 		return
 	}
-	event, err := adapter.Read(&hooks.Request{
+	message, err := adapter.Read(&hooks.Request{
 		Header: http.Header{"Content-Type": {"application/json"}},
 		Body:   []byte(`{"event":"e-1","record":{"title":"db","login":"scott","password":"tiger"}}`),
 	}, hooks.Verified{})
@@ -28,7 +28,8 @@ func ExampleNewJSON() {
 		fmt.Println(err)
 		return
 	}
-	defer event.Value.Wipe()
+	defer message.Wipe()
+	event := message.Events[0]
 	fmt.Println(event.ID, event.Operation, event.Secret, event.Fields, event.Value)
 	// Output: e-1 set prod/db [password user] [redacted]
 }

@@ -79,32 +79,32 @@ type jsonAdapter struct {
 }
 
 // Read implements hooks.Adapter.
-func (a *jsonAdapter) Read(r *hooks.Request, _ hooks.Verified) (hooks.Event, error) {
+func (a *jsonAdapter) Read(r *hooks.Request, _ hooks.Verified) (hooks.Message, error) {
 	root, err := readJSON(r)
 	if err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
 	var event hooks.Event
 	if event.Secret, err = a.readSecretName(root); err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
 	if event.Operation, err = a.readOperation(root); err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
 	if event.ID, err = readEventID(a.eventID.in(root), a.eventID.text); err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
 	if event.OccurredAt, err = readTime(a.time.in(root), a.time.text); err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
 	if event.Operation == hooks.Delete {
-		return event, nil
+		return hooks.One(event), nil
 	}
 	// The value comes last, so that no error is left to lose it to.
 	if event.Value, event.Fields, err = a.readValue(root); err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
-	return event, nil
+	return hooks.One(event), nil
 }
 
 func (a *jsonAdapter) readSecretName(root jsonscan.Value) (string, error) {

@@ -82,7 +82,7 @@ func TestJSONReads(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			event, err := newJSON(t, test.settings).Read(request(test.body), hooks.Verified{EventID: "msg_1", SignedAt: time.Unix(1, 0)})
+			event, err := one(newJSON(t, test.settings).Read(request(test.body), hooks.Verified{EventID: "msg_1", SignedAt: time.Unix(1, 0)}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestJSONRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			event, err := newJSON(t, test.settings).Read(request(test.body), hooks.Verified{})
+			event, err := one(newJSON(t, test.settings).Read(request(test.body), hooks.Verified{}))
 			checkRefused(t, event, err, test.want)
 		})
 	}
@@ -179,7 +179,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"record":{"record":[]}}`))
 	adapter := newJSON(f, fullJSON)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		event, err := adapter.Read(request(string(body)), hooks.Verified{})
+		event, err := one(adapter.Read(request(string(body)), hooks.Verified{}))
 		if err != nil {
 			checkClass(t, event, err)
 			return

@@ -43,35 +43,35 @@ func configuredPush(s hooks.Settings) (hooks.Adapter, error) {
 type Push struct{}
 
 // Read implements hooks.Adapter.
-func (Push) Read(r *hooks.Request, _ hooks.Verified) (hooks.Event, error) {
+func (Push) Read(r *hooks.Request, _ hooks.Verified) (hooks.Message, error) {
 	root, err := readJSON(r)
 	if err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
 	members, err := pushMembers(root)
 	if err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
 	event := hooks.Event{Operation: hooks.Set}
 	if event.Secret, err = readName(members[memberSecret], memberSecret); err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
 	if operation, found := members[memberOperation]; found {
 		event.Operation = hooks.Operation(operation.Text())
 		if operation.Kind() != jsonscan.String || event.Operation != hooks.Set && event.Operation != hooks.Delete {
-			return hooks.Event{}, malformed(`operation is neither "set" nor "delete"`)
+			return hooks.Message{}, malformed(`operation is neither "set" nor "delete"`)
 		}
 	}
 	if at, found := members[memberOccurredAt]; found {
 		if event.OccurredAt, err = parseRFC3339(at, memberOccurredAt); err != nil {
-			return hooks.Event{}, err
+			return hooks.Message{}, err
 		}
 	}
 	// The value comes last, so that no error is left to lose it to.
 	if event.Value, event.Fields, err = pushValue(members, event.Operation); err != nil {
-		return hooks.Event{}, err
+		return hooks.Message{}, err
 	}
-	return event, nil
+	return hooks.One(event), nil
 }
 
 func pushMembers(root jsonscan.Value) (map[string]jsonscan.Value, error) {

@@ -28,7 +28,7 @@ func TestPushReads(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			event, err := adapters.Push{}.Read(request(test.body), hooks.Verified{EventID: "msg_1"})
+			event, err := one(adapters.Push{}.Read(request(test.body), hooks.Verified{EventID: "msg_1"}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestPushRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			event, err := adapters.Push{}.Read(request(test.body), hooks.Verified{})
+			event, err := one(adapters.Push{}.Read(request(test.body), hooks.Verified{}))
 			checkRefused(t, event, err, test.want)
 			if strings.Contains(err.Error(), "hunter") {
 				t.Errorf("error repeats what was sent: %v", err)
@@ -132,7 +132,7 @@ func TestPushRoundTrip(t *testing.T) {
 			t.Fatalf("body was sized %d and has %d bytes; an outgrown buffer leaves a copy behind", cap(body), len(body))
 		}
 		before := bytes.Clone(body)
-		got, err := adapters.Push{}.Read(request(string(body)), hooks.Verified{})
+		got, err := one(adapters.Push{}.Read(request(string(body)), hooks.Verified{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func FuzzPush(f *testing.F) {
 	f.Add([]byte(`{"secret":"a","fields":{"user":"scott","password":"t\"r"}}`))
 	f.Add([]byte(`{"secret":"a","operation":"delete"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		event, err := adapters.Push{}.Read(request(string(body)), hooks.Verified{})
+		event, err := one(adapters.Push{}.Read(request(string(body)), hooks.Verified{}))
 		if err != nil {
 			checkClass(t, event, err)
 			return
@@ -189,7 +189,7 @@ func FuzzPush(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := adapters.Push{}.Read(request(string(again)), hooks.Verified{})
+		back, err := one(adapters.Push{}.Read(request(string(again)), hooks.Verified{}))
 		if err != nil {
 			t.Fatal(err)
 		}

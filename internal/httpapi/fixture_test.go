@@ -85,7 +85,7 @@ type hooked struct {
 	do func()
 }
 
-func (h hooked) Read(r *hooks.Request, v hooks.Verified) (hooks.Event, error) {
+func (h hooked) Read(r *hooks.Request, v hooks.Verified) (hooks.Message, error) {
 	if h.do != nil {
 		h.do()
 	}

@@ -381,11 +381,11 @@ func TestWiped(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			store.before = tc.before
-			adapter.read = hooks.Event{}
+			adapter.read = hooks.Message{}
 			if _, err := w.send(t.Context(), tc.hook); !errors.Is(err, tc.want) {
 				t.Fatalf("got %v, want %v", err, tc.want)
 			}
-			err := adapter.read.Value.Expose(func([]byte) error { return nil })
+			err := adapter.read.Events[0].Value.Expose(func([]byte) error { return nil })
 			if !errors.Is(err, secretbytes.ErrWiped) {
 				t.Errorf("the value is still there: %v", err)
 			}
@@ -416,7 +416,7 @@ func TestPanicStaysInTheRequest(t *testing.T) {
 	if caught != "defect" {
 		t.Errorf("caught %v", caught)
 	}
-	if err := adapter.read.Value.Expose(func([]byte) error { return nil }); !errors.Is(err, secretbytes.ErrWiped) {
+	if err := adapter.read.Events[0].Value.Expose(func([]byte) error { return nil }); !errors.Is(err, secretbytes.ErrWiped) {
 		t.Errorf("the value is still there: %v", err)
 	}
 	w.must(t, hook{id: "1", body: `{"secret":"prod/db","operation":"delete"}`}, wire.Accepted, 1) // and no lock is held

@@ -130,10 +130,10 @@ func (byHeader) Verify(r *hooks.Request) (hooks.Verified, error) {
 // keeping remembers the event that its adapter read.
 type keeping struct {
 	hooks.Adapter
-	read hooks.Event
+	read hooks.Message
 }
 
-func (k *keeping) Read(r *hooks.Request, v hooks.Verified) (hooks.Event, error) {
+func (k *keeping) Read(r *hooks.Request, v hooks.Verified) (hooks.Message, error) {
 	var err error
 	k.read, err = k.Adapter.Read(r, v)
 	return k.read, err

@@ -98,11 +98,15 @@ func (in *Intake) read(source *Source, request *hooks.Request) (*event, error) {
 	if err := source.take(request.Received); err != nil {
 		return nil, err
 	}
-	read, err := source.Adapter.Read(request, verified)
+	message, err := source.Adapter.Read(request, verified)
 	if err != nil {
 		return nil, err
 	}
-	ev := &event{Event: read, source: source, received: request.Received}
+	if len(message.Events) != 1 || message.Events[0].Operation == hooks.Changed {
+		message.Wipe()
+		return nil, fmt.Errorf("%w: the request is not one event with its value", hooks.ErrNoValue)
+	}
+	ev := &event{Event: message.Events[0], source: source, received: request.Received}
 	if err := in.decide(ev, request, verified); err != nil {
 		ev.Value.Wipe()
 		return nil, err

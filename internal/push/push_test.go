@@ -81,10 +81,10 @@ func receiver(t *testing.T, secret *verify.Secret) http.Handler {
 		if _, err := verifier.Verify(request); err != nil {
 			t.Error(err)
 		}
-		got, err := adapters.Push{}.Read(request, hooks.Verified{})
+		message, err := adapters.Push{}.Read(request, hooks.Verified{})
 		if err != nil {
 			t.Error(err)
-		} else if got.Secret != "prod/db" || !got.Value.Equal(event().Value) {
+		} else if got := message.Events[0]; got.Secret != "prod/db" || !got.Value.Equal(event().Value) {
 			t.Errorf("received %s, and a value of %d bytes", got.Secret, got.Value.Len())
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,14 +23,19 @@ import (
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
-// pushFlags say where to push and how to prove who pushes.
-type pushFlags struct {
+// senderFlags say where to send events and how to prove who sends them.
+type senderFlags struct {
 	url, secretFile, tokenFile string
-	eventID                    string
-	delete, fields             bool
 	tries                      int
 	timeout                    time.Duration
 	tls                        push.TLS
+}
+
+// pushFlags say what to push as well.
+type pushFlags struct {
+	senderFlags
+	eventID        string
+	delete, fields bool
 }
 
 func newPush() *cobra.Command {
@@ -49,25 +55,15 @@ The value is sent as it comes: a newline at its end is part of it.`,
 		Args: cli.Arguments(cobra.ExactArgs(1)),
 	}
 	f := &pushFlags{}
+	f.register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "url", os.Getenv("SEALRELAY_URL"), "hook endpoint, https://HOST/v1/hooks/SOURCE (environment: SEALRELAY_URL)")
-	flags.StringVar(&f.secretFile, "secret-file", os.Getenv("SEALRELAY_SECRET_FILE"), "`file` with the secret shared with the source, whsec_... (environment: SEALRELAY_SECRET_FILE)")
-	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with a bearer token, for a source that takes one in place of a signature")
-	flags.StringVar(&f.tls.CAFile, "ca-file", os.Getenv("SEALRELAY_CA_FILE"), "PEM `file` with an authority to trust beside the system's (environment: SEALRELAY_CA_FILE)")
-	flags.StringVar(&f.tls.CertFile, "client-cert", "", "PEM `file` with a TLS client certificate")
-	flags.StringVar(&f.tls.KeyFile, "client-key", "", "PEM `file` with its private key")
 	flags.StringVar(&f.eventID, "event-id", "", "the event's `ID`, if a failed push is to be repeated by another run")
 	flags.BoolVar(&f.delete, "delete", false, "tell that the secret was deleted; reads no value")
 	flags.BoolVar(&f.fields, "fields", false, "the value is a JSON object of strings, each a named field")
-	flags.IntVar(&f.tries, "tries", push.DefaultAttempts, "how often to try at most")
-	flags.DurationVar(&f.timeout, "timeout", push.DefaultMaxElapsed, "how long to try at most")
-	cmd.MarkFlagsMutuallyExclusive("secret-file", "token-file")
 	cmd.MarkFlagsMutuallyExclusive("delete", "fields")
-	cmd.MarkFlagsRequiredTogether("client-cert", "client-key")
 	asJSON := cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		client, err := f.client()
-		if err != nil {
+		if err := f.check(); err != nil {
 			return err
 		}
 		event, err := f.event(cmd, args[0])
@@ -75,7 +71,7 @@ The value is sent as it comes: a newline at its end is part of it.`,
 			return err
 		}
 		defer event.Value.Wipe()
-		answer, err := client.Push(cmd.Context(), event)
+		answer, err := f.send(cmd.Context(), event)
 		if err != nil {
 			return err
 		}
@@ -84,30 +80,59 @@ The value is sent as it comes: a newline at its end is part of it.`,
 	return cmd
 }
 
-func (f *pushFlags) client() (*push.Client, error) {
+func (f *senderFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.url, "url", os.Getenv("SEALRELAY_URL"), "hook endpoint, https://HOST/v1/hooks/SOURCE (environment: SEALRELAY_URL)")
+	flags.StringVar(&f.secretFile, "secret-file", os.Getenv("SEALRELAY_SECRET_FILE"), "`file` with the secret shared with the source, whsec_... (environment: SEALRELAY_SECRET_FILE)")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with a bearer token, for a source that takes one in place of a signature")
+	flags.StringVar(&f.tls.CAFile, "ca-file", os.Getenv("SEALRELAY_CA_FILE"), "PEM `file` with an authority to trust beside the system's (environment: SEALRELAY_CA_FILE)")
+	flags.StringVar(&f.tls.CertFile, "client-cert", "", "PEM `file` with a TLS client certificate")
+	flags.StringVar(&f.tls.KeyFile, "client-key", "", "PEM `file` with its private key")
+	flags.IntVar(&f.tries, "tries", push.DefaultAttempts, "how often to try at most")
+	flags.DurationVar(&f.timeout, "timeout", push.DefaultMaxElapsed, "how long to try at most")
+	cmd.MarkFlagsMutuallyExclusive("secret-file", "token-file")
+	cmd.MarkFlagsRequiredTogether("client-cert", "client-key")
+}
+
+// check finds what is wrong with the flags, before a value is read.
+func (f *senderFlags) check() error {
 	if f.url == "" {
-		return nil, cli.UsageErrorf("missing address; give --url https://HOST/v1/hooks/SOURCE")
+		return cli.UsageErrorf("missing address; give --url https://HOST/v1/hooks/SOURCE")
 	}
 	if f.tries < 1 || f.timeout <= 0 {
-		return nil, cli.UsageErrorf("--tries and --timeout are above 0")
+		return cli.UsageErrorf("--tries and --timeout are above 0")
 	}
+	if f.tokenFile == "" && f.secretFile == "" {
+		return cli.UsageErrorf("missing credential; give --secret-file or --token-file")
+	}
+	return nil
+}
+
+// send sends the event, whose Value stays the caller's.
+func (f *senderFlags) send(ctx context.Context, event hooks.Event) (wire.Answer, error) {
+	client, err := f.client()
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	return client.Push(ctx, event)
+}
+
+func (f *senderFlags) client() (*push.Client, error) {
 	httpClient, err := push.NewHTTP(f.tls)
 	if err != nil {
 		return nil, err
 	}
 	client := &push.Client{URL: f.url, HTTP: httpClient, Attempts: f.tries, MaxElapsed: f.timeout}
-	switch {
-	case f.tokenFile != "":
+	if f.tokenFile != "" {
 		client.Token, err = readSecretFile(f.tokenFile)
-	case f.secretFile != "":
-		var text *secretbytes.Value
-		if text, err = readSecretFile(f.secretFile); err == nil {
-			defer text.Wipe()
-			client.Secret, err = verify.ParseSecret(text)
-		}
-	default:
-		err = cli.UsageErrorf("missing credential; give --secret-file or --token-file")
+		return client, err
 	}
+	text, err := readSecretFile(f.secretFile)
+	if err != nil {
+		return nil, err
+	}
+	defer text.Wipe()
+	client.Secret, err = verify.ParseSecret(text)
 	return client, err
 }
 
