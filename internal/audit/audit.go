@@ -30,6 +30,8 @@ type Kind string
 // The kinds.
 const (
 	EventAccepted     Kind = "event.accepted"
+	EventAwaited      Kind = "event.awaited"
+	ValueOverdue      Kind = "value.overdue"
 	DeliveryDelivered Kind = "delivery.delivered"
 	DeliveryDead      Kind = "delivery.dead"
 	DeliveryRetried   Kind = "delivery.retried"

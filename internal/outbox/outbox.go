@@ -87,7 +87,10 @@ type Change struct {
 	// OccurredAt is the sender's time; zero if it told none.
 	OccurredAt time.Time
 	ReceivedAt time.Time
-	Sealed     []Sealed
+	// Digest is a keyed digest of the value and of who gets it; nil if it is
+	// not to be known again.
+	Digest []byte
+	Sealed []Sealed
 	// Answer is given again to a repeat of the event.
 	Answer []byte
 	Audit  audit.Entry
@@ -101,6 +104,10 @@ type Prior struct {
 	Version int64
 	// OccurredAt is that of the latest version; zero if its sender told none.
 	OccurredAt time.Time
+	// ReceivedAt, Deleted and Digest are those of the latest version.
+	ReceivedAt time.Time
+	Deleted    bool
+	Digest     []byte
 }
 
 // Delivery is one row.
@@ -168,6 +175,26 @@ type Outbox interface {
 	// *DuplicateError if the event is known, and ErrConflict, ErrUnavailable
 	// or ErrAmbiguous. A cancelled ctx stops the wait, not the commit.
 	Commit(ctx context.Context, change Change) error
+
+	// Repeated is the answer of the latest event of the source, received at
+	// since or later, whose ID begins with prefix; nil if there is none. IDs
+	// are printable ASCII.
+	Repeated(ctx context.Context, source, prefix string, since time.Time) ([]byte, error)
+
+	// Await persists News: the event with its answer, what is awaited, the
+	// audit row; all or nothing. News of a secret whose value is awaited
+	// already does not move when that is due. A value settles it whose
+	// OccurredAt, or else ReceivedAt, is at most AwaitSlack before the change,
+	// whether it comes before the news or after. Errors are those of Commit
+	// but for ErrConflict.
+	Await(ctx context.Context, news News) error
+	// Overdue returns what is awaited and due now, each once, and writes an
+	// audit row for each.
+	Overdue(ctx context.Context, now time.Time) ([]Awaited, error)
+	// CountAwaited counts what is awaited and not yet due, and what is overdue.
+	CountAwaited(ctx context.Context, now time.Time) (waiting, overdue int, err error)
+	// Secrets reads secrets in the order of their names.
+	Secrets(ctx context.Context, filter SecretFilter) ([]Secret, error)
 
 	// Claim leases up to limit due deliveries, oldest due first, each until
 	// now+lease, which is their Next then. A delivery whose lease ran out is

@@ -254,7 +254,7 @@ func forget(t *testing.T, s *store) {
 		}
 	}
 	old, kept := change("db7", 1, 7, "web"), change("db2400", 1, 2400, "web")
-	equal(t, "forgotten", s.prior(old), outbox.Prior{Version: 1, OccurredAt: at(6)})
+	equal(t, "forgotten", s.prior(old), outbox.Prior{Version: 1, OccurredAt: at(6), ReceivedAt: at(7), Digest: old.Digest})
 	equal(t, "kept", string(s.prior(kept).Answer), string(kept.Answer))
 	old.Version = 2
 	s.commit(old) // counts as new
@@ -291,18 +291,23 @@ func reopen(t *testing.T, s *store) {
 func calls(o outbox.Outbox) map[string]func(context.Context) error {
 	entry := audit.Entry{At: at(0), Kind: audit.DeliveryRetried}
 	return map[string]func(context.Context) error{
-		"Prior":   func(ctx context.Context) error { _, err := o.Prior(ctx, "vault", "1", "db"); return err },
-		"Commit":  func(ctx context.Context) error { return o.Commit(ctx, change("other", 1, 0, "web")) },
-		"Claim":   func(ctx context.Context) error { _, err := o.Claim(ctx, at(0), 1, time.Minute); return err },
-		"Settle":  func(ctx context.Context) error { return o.Settle(ctx, outcome(outbox.Delivery{}, outbox.Pending, 0)) },
-		"NextDue": func(ctx context.Context) error { _, _, err := o.NextDue(ctx); return err },
-		"Retry":   func(ctx context.Context) error { _, err := o.Retry(ctx, outbox.Filter{}, entry); return err },
-		"Get":     func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
-		"List":    func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
-		"Count":   func(ctx context.Context) error { _, err := o.Count(ctx); return err },
-		"Audit":   func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
-		"Forget":  func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
-		"Probe":   o.Probe,
+		"Prior":        func(ctx context.Context) error { _, err := o.Prior(ctx, "vault", "1", "db"); return err },
+		"Commit":       func(ctx context.Context) error { return o.Commit(ctx, change("other", 1, 0, "web")) },
+		"Repeated":     func(ctx context.Context) error { _, err := o.Repeated(ctx, "vault", "1", at(0)); return err },
+		"Await":        func(ctx context.Context) error { return o.Await(ctx, news("other", "n1", 0)) },
+		"Overdue":      func(ctx context.Context) error { _, err := o.Overdue(ctx, at(100)); return err },
+		"CountAwaited": func(ctx context.Context) error { _, _, err := o.CountAwaited(ctx, at(0)); return err },
+		"Secrets":      func(ctx context.Context) error { _, err := o.Secrets(ctx, outbox.SecretFilter{}); return err },
+		"Claim":        func(ctx context.Context) error { _, err := o.Claim(ctx, at(0), 1, time.Minute); return err },
+		"Settle":       func(ctx context.Context) error { return o.Settle(ctx, outcome(outbox.Delivery{}, outbox.Pending, 0)) },
+		"NextDue":      func(ctx context.Context) error { _, _, err := o.NextDue(ctx); return err },
+		"Retry":        func(ctx context.Context) error { _, err := o.Retry(ctx, outbox.Filter{}, entry); return err },
+		"Get":          func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
+		"List":         func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
+		"Count":        func(ctx context.Context) error { _, err := o.Count(ctx); return err },
+		"Audit":        func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
+		"Forget":       func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
+		"Probe":        o.Probe,
 	}
 }
 

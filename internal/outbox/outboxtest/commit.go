@@ -18,7 +18,7 @@ func commitPersists(t *testing.T, s *store) {
 	c := change("db", 1, 10, "web", "batch")
 	equal(t, "prior before", s.prior(c), outbox.Prior{})
 	s.commit(c)
-	equal(t, "prior", s.prior(c), outbox.Prior{Answer: c.Answer, Version: 1, OccurredAt: c.OccurredAt})
+	equal(t, "prior", s.prior(c), outbox.Prior{Answer: c.Answer, Version: 1, OccurredAt: c.OccurredAt, ReceivedAt: at(10), Digest: c.Digest})
 	for _, sealed := range c.Sealed {
 		equal(t, "delivery", s.get(key(sealed.Agent, "db")), outbox.Delivery{
 			Key: key(sealed.Agent, "db"), State: outbox.Pending, Operation: "set", Version: 1,
@@ -46,7 +46,7 @@ func commitDelete(t *testing.T, s *store) {
 	if d.State != outbox.Pending || d.Operation != "delete" || len(d.Envelope) != 0 || d.Statement != c.Sealed[0].Statement {
 		t.Fatalf("got %+v, want a pending delete with its statement and no envelope", d)
 	}
-	equal(t, "prior", s.prior(change("db", 3, 2)), outbox.Prior{Version: 2})
+	equal(t, "prior", s.prior(change("db", 3, 2)), outbox.Prior{Version: 2, ReceivedAt: at(1), Deleted: true, Digest: c.Digest})
 }
 
 func duplicate(t *testing.T, s *store) {
@@ -105,7 +105,7 @@ func conflict(t *testing.T, s *store) {
 		if err := s.Commit(t.Context(), c); !errors.Is(err, outbox.ErrConflict) {
 			t.Fatalf("version %d after 2: error %v, want ErrConflict", version, err)
 		}
-		equal(t, "prior", s.prior(c), outbox.Prior{Version: 2, OccurredAt: at(0)})
+		equal(t, "prior", s.prior(c), outbox.Prior{Version: 2, OccurredAt: at(0), ReceivedAt: at(1), Digest: []byte("digest db 2")})
 	}
 	if err := s.Commit(t.Context(), change("new", 2, 2, "web")); !errors.Is(err, outbox.ErrConflict) {
 		t.Fatalf("version 2 of a new secret: error %v, want ErrConflict", err)

@@ -19,6 +19,17 @@ func (discard) Prior(context.Context, string, string, string) (outbox.Prior, err
 	return outbox.Prior{}, nil
 }
 func (discard) Commit(context.Context, outbox.Change) error { return nil }
+func (discard) Repeated(context.Context, string, string, time.Time) ([]byte, error) {
+	return nil, nil
+}
+func (discard) Await(context.Context, outbox.News) error                     { return nil }
+func (discard) Overdue(context.Context, time.Time) ([]outbox.Awaited, error) { return nil, nil }
+func (discard) CountAwaited(context.Context, time.Time) (waiting, overdue int, err error) {
+	return 0, 0, nil
+}
+func (discard) Secrets(context.Context, outbox.SecretFilter) ([]outbox.Secret, error) {
+	return nil, nil
+}
 func (discard) Claim(context.Context, time.Time, int, time.Duration) ([]outbox.Delivery, error) {
 	return nil, nil
 }

@@ -56,6 +56,16 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"settle needs its audit entry", settleNeedsAudit},
 		{"what is there is kept across versions", deliveredIsKept},
 
+		{"an event whose ID begins alike", repeated},
+		{"news is awaited until the value comes", awaitedIsSettled},
+		{"a value before the news", valueBeforeNews},
+		{"a deletion settles", deletionSettles},
+		{"more news does not move when it is due", moreNews},
+		{"older news changes nothing", olderNews},
+		{"repeated news is a duplicate", duplicateNews},
+		{"what is overdue is told once", overdueOnce},
+		{"secrets are listed", listSecrets},
+
 		{"next due", nextDue},
 		{"changed", changed},
 		{"retry", retry},
@@ -121,6 +131,7 @@ func change(secret string, version int64, n int, agents ...string) outbox.Change
 	c := outbox.Change{
 		Source: "vault", EventID: fmt.Sprintf("%s#%d", secret, version), Secret: secret, Operation: "set", Version: version,
 		OccurredAt: at(n - 1), ReceivedAt: at(n), Answer: fmt.Appendf(nil, "answer %s %d", secret, version),
+		Digest: fmt.Appendf(nil, "digest %s %d", secret, version),
 	}
 	for _, agent := range agents {
 		c.Sealed = append(c.Sealed, outbox.Sealed{

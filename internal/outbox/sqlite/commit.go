@@ -37,7 +37,7 @@ func (t *tx) change(change *outbox.Change, entry []byte) error {
 		return fmt.Errorf("write the event: %w", err)
 	}
 	if inserted == 0 {
-		return t.duplicate(change)
+		return t.duplicate(change.Source, change.EventID)
 	}
 	first, err := t.secretVersion(change)
 	if err != nil {
@@ -59,27 +59,33 @@ func (t *tx) change(change *outbox.Change, entry []byte) error {
 }
 
 // duplicate is the answer to an event that was accepted before.
-func (t *tx) duplicate(change *outbox.Change) error {
+func (t *tx) duplicate(source, eventID string) error {
 	duplicate := &outbox.DuplicateError{}
 	err := t.eventAnswer.query(func(row []driver.Value) error {
 		duplicate.Answer, _ = row[0].([]byte)
 		return nil
-	}, change.Source, change.EventID)
+	}, source, eventID)
 	if err != nil {
 		return fmt.Errorf("read the event's answer: %w", err)
 	}
 	return duplicate
 }
 
+// operationDelete is the operation of a Change that deletes its secret.
+const operationDelete = "delete"
+
 // secretVersion moves the secret on to the change's version, and returns false
 // if that is not the one after the latest.
 func (t *tx) secretVersion(change *outbox.Change) (bool, error) {
-	var changed int64
+	var changed, deleted int64
 	var err error
+	if change.Operation == operationDelete {
+		deleted = 1
+	}
 	if change.Version == 1 {
-		changed, err = t.secretInsert.exec(change.Version, optional(change.OccurredAt), change.Secret)
+		changed, err = t.secretInsert.exec(change.Version, optional(change.OccurredAt), micros(change.ReceivedAt), deleted, blob(change.Digest), change.Secret)
 	} else {
-		changed, err = t.secretUpdate.exec(change.Version, optional(change.OccurredAt), change.Secret, change.Version-1)
+		changed, err = t.secretUpdate.exec(change.Version, optional(change.OccurredAt), micros(change.ReceivedAt), deleted, blob(change.Digest), change.Secret, change.Version-1)
 	}
 	return changed == 1, err
 }

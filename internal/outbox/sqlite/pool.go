@@ -14,6 +14,7 @@ const readers = 4
 type reader struct {
 	conn                                 *conn
 	prior, get, nextDue, count, auditRow *stmt
+	repeated, overdueAny, awaitedCount   *stmt
 }
 
 func newReader(dsn string) (*reader, error) {
@@ -23,7 +24,7 @@ func newReader(dsn string) (*reader, error) {
 	}
 	r := &reader{conn: c}
 	err = c.prepareAll(map[**stmt]string{
-		&r.prior: `SELECT e.source, e.answer, s.version, s.occurred_at FROM (SELECT 1)
+		&r.prior: `SELECT e.source, e.answer, s.version, s.occurred_at, s.received_at, s.deleted, s.digest FROM (SELECT 1)
 			LEFT JOIN events e ON e.source = ? AND e.event_id = ? LEFT JOIN secrets s ON s.name = ?`,
 		&r.get: `SELECT ` + deliveryColumns + `, statement, envelope FROM deliveries
 			WHERE agent = ? AND destination = ? AND secret = ?`,
@@ -32,6 +33,11 @@ func newReader(dsn string) (*reader, error) {
 		&r.count: `SELECT state, count(*) FROM deliveries WHERE state IN ('dead', 'blocked') GROUP BY state
 			UNION ALL SELECT 'pending', count(*) FROM deliveries WHERE state = 'pending'
 			UNION ALL SELECT '', count(*) FROM deliveries`,
+		&r.repeated: `SELECT answer FROM events WHERE event_id >= ? AND event_id < ? AND source = ? AND received_at >= ?
+			ORDER BY id DESC LIMIT 1`,
+		&r.overdueAny: `SELECT 1 FROM awaited WHERE due <= ? AND alerted_at IS NULL AND NOT ` + settled() + ` LIMIT 1`,
+		&r.awaitedCount: `SELECT count(*) FILTER (WHERE due > now), count(*) FILTER (WHERE due <= now)
+			FROM awaited, (SELECT ? AS now) WHERE NOT ` + settled(),
 		&r.auditRow: `SELECT seq, entry, hash FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?`,
 	})
 	if err != nil {

@@ -25,6 +25,10 @@ func (o *Outbox) Prior(ctx context.Context, source, eventID, secret string) (out
 			}
 			prior.Version, _ = row[2].(int64)
 			prior.OccurredAt = moment(row[3])
+			if prior.Version > 0 {
+				prior.ReceivedAt, prior.Deleted = moment(row[4]), row[5] == int64(1)
+				prior.Digest, _ = row[6].([]byte)
+			}
 			return nil
 		}, source, eventID, secret)
 	})

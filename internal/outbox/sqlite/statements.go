@@ -8,6 +8,7 @@ type writeStmts struct {
 	deliveryUpsert, deliveryExists             *stmt
 	claimSelect, claimLease, claimGiveUp       *stmt
 	settle                                     *stmt
+	awaitUpsert, awaitAlert                    *stmt
 	auditHead, auditInsert, eventForget, probe *stmt
 }
 
@@ -26,8 +27,8 @@ func (s *writeStmts) prepare(c *conn) error {
 		&s.eventDelete: `DELETE FROM events WHERE source = ? AND event_id = ?`,
 		&s.eventForget: `DELETE FROM events WHERE id = ? AND received_at < ?`,
 
-		&s.secretInsert: `INSERT INTO secrets (version, occurred_at, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-		&s.secretUpdate: `UPDATE secrets SET version = ?, occurred_at = ? WHERE name = ? AND version = ?`,
+		&s.secretInsert: `INSERT INTO secrets (version, occurred_at, received_at, deleted, digest, name) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		&s.secretUpdate: `UPDATE secrets SET version = ?, occurred_at = ?, received_at = ?, deleted = ?, digest = ? WHERE name = ? AND version = ?`,
 
 		// A running claim keeps its lease: the newer version is not due before
 		// the claim is settled or has run out, so that never two versions are
@@ -65,6 +66,17 @@ func (s *writeStmts) prepare(c *conn) error {
 			FROM o
 			WHERE d.agent = o.agent AND d.destination = o.destination AND d.secret = o.secret AND d.leased AND d.fence = o.fence
 			RETURNING version`,
+
+		// What is awaited already stays due when it was, and older news change
+		// nothing.
+		&s.awaitUpsert: `INSERT INTO awaited (secret, source, event_id, changed_at, received_at, due) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (secret) DO UPDATE SET
+				due = iif(` + settled() + `, excluded.due, min(due, excluded.due)),
+				alerted_at = iif(` + settled() + `, NULL, alerted_at),
+				source = excluded.source, event_id = excluded.event_id,
+				changed_at = excluded.changed_at, received_at = excluded.received_at
+			WHERE excluded.changed_at >= changed_at`,
+		&s.awaitAlert: `UPDATE awaited SET alerted_at = ? WHERE due <= ? AND alerted_at IS NULL AND NOT ` + settled() + ` RETURNING ` + awaitedColumns,
 
 		&s.auditHead:   `SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1`,
 		&s.auditInsert: `INSERT INTO audit (seq, entry, hash) VALUES (?, ?, ?)`,
