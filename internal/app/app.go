@@ -172,6 +172,7 @@ func (a *App) Start() error {
 	a.stopBackground = cancel
 	a.background.Go(func() { a.dispatcher.Run(ctx) })
 	a.background.Go(func() { a.forget(ctx) })
+	a.background.Go(func() { a.alert(ctx) })
 	a.background.Go(func() { a.watch(ctx, a.store.Failed()) })
 	a.serve(a.hooks, a.hooksListener)
 	if a.admin != nil {

@@ -169,13 +169,13 @@ func TestRestartKeepsTheOutbox(t *testing.T) {
 		if err := r.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if status, answer := r.post(t, "prod/db", fmt.Sprint("value ", version)); status != 202 || answer.Version != version+1 {
-			t.Errorf("%d %+v", status, answer)
-		}
-		if version == 1 { // a repeat from before the restart is known
-			if status, answer := r.post(t, "prod/db", "value 1"); status != 200 || answer.Status != wire.Duplicate {
+		if version == 1 { // the value from before the restart is known
+			if status, answer := r.post(t, "prod/db", "value 0"); status != 200 || answer.Status != wire.Unchanged {
 				t.Errorf("%d %+v", status, answer)
 			}
+		}
+		if status, answer := r.post(t, "prod/db", fmt.Sprint("value ", version)); status != 202 || answer.Version != version+1 {
+			t.Errorf("%d %+v", status, answer)
 		}
 		if err := r.Stop(); err != nil {
 			t.Fatal(err)
@@ -265,7 +265,7 @@ func TestMetrics(t *testing.T) {
 	var page string
 	wanted := []string{
 		`sealrelay_hook_duration_seconds_count{outcome="accepted",source="vault"} 1`,
-		`sealrelay_hook_duration_seconds_count{outcome="duplicate",source="vault"} 1`,
+		`sealrelay_hook_duration_seconds_count{outcome="unchanged",source="vault"} 1`,
 		`sealrelay_hook_duration_seconds_count{outcome="no-route",source="vault"} 1`,
 		`sealrelay_delivery_attempt_duration_seconds_count{agent="web",destination="folder",state="delivered"} 1`,
 		`sealrelay_deliveries{state="delivered"} 1`,

@@ -77,7 +77,7 @@ func (b *builder) source(name string, from config.Source) *intake.Source {
 	where := "source " + name
 	source := &intake.Source{
 		Name: name, MayWrite: from.MayWrite, Labels: from.Labels, MaxBody: from.MaxBodyBytes,
-		Strict: from.Strict, RepeatWindow: from.RepeatWindow,
+		Strict: from.Strict, RepeatWindow: from.RepeatWindow, AwaitWithin: from.AwaitWithin,
 		Limiter: rate.NewLimiter(rate.Limit(from.RatePerSecond), from.RateBurst),
 	}
 	var err error

@@ -159,15 +159,15 @@ func accept(b *testing.B, in *intake.Intake, secret *verify.Secret, name string)
 	header.Set(verify.IDHeader, id)
 	header.Set(verify.TimestampHeader, strconv.FormatInt(now.Unix(), 10))
 	header.Set(verify.SignatureHeader, signature)
-	answer, err := in.Accept(b.Context(), in.Rules().Source("bench"), &hooks.Request{
+	result, err := in.Accept(b.Context(), in.Rules().Source("bench"), &hooks.Request{
 		Method: http.MethodPost, Header: header, Body: body, Received: now,
 	})
 	if err != nil {
 		b.Error(err)
 		return
 	}
-	if len(answer.Agents) != len(in.Rules().Registry().Agents()) {
-		b.Errorf("the event went to %d agents", len(answer.Agents))
+	if reached := len(result.Answers[0].Agents); reached != len(in.Rules().Registry().Agents()) {
+		b.Errorf("the event went to %d agents", reached)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
@@ -68,6 +69,12 @@ func (l *bareLog) run() {
 func (*bareLog) Prior(context.Context, string, string, string) (outbox.Prior, error) {
 	return outbox.Prior{}, nil
 }
+
+func (*bareLog) Repeated(context.Context, string, string, time.Time) ([]byte, error) {
+	return nil, nil
+}
+
+func (*bareLog) Await(context.Context, outbox.News) error { return nil }
 
 func (l *bareLog) Commit(_ context.Context, change outbox.Change) error {
 	r := &record{bytes: append([]byte(nil), change.Answer...), done: make(chan error, 1)}

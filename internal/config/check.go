@@ -152,6 +152,9 @@ func (s Source) check(ch *checker, name string) {
 	if s.RepeatWindow < 0 {
 		ch.add("%s: repeat_window must not be negative", where)
 	}
+	if s.AwaitWithin < time.Second {
+		ch.add("%s: await_within must be at least 1s", where)
+	}
 	if s.ClientCertificate != nil && s.ClientCertificate.CAFile == "" {
 		ch.add("%s: client_certificate: ca_file is missing", where)
 	}

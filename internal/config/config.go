@@ -139,10 +139,14 @@ type Source struct {
 	// Strict refuses an event whole (422) if the key of any of its agents
 	// fails the policy; otherwise the other agents get theirs.
 	Strict bool `yaml:"strict"`
-	// RepeatWindow is for senders that give their events no ID: the same body
-	// again within it, with no other change of the secret between, counts as
-	// the same event. Default: 10m
+	// RepeatWindow is for senders that sign the body but no time and give their
+	// events no ID: the same body again within it counts as the same event, and
+	// is refused (409) if the secret has changed in between. Default: 10m
 	RepeatWindow time.Duration `yaml:"repeat_window"`
+	// AwaitWithin is how long the value of a secret may take to come after the
+	// source told of its change without the value; then there is an alert. At
+	// least 1s. Default: 1h
+	AwaitWithin time.Duration `yaml:"await_within"`
 }
 
 // ClientCertificate is what a sender's TLS client certificate must be.

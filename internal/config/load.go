@@ -67,6 +67,7 @@ func (c *Config) setDefaults() {
 		set(&source.RateBurst, 200)
 		set(&source.MaxBodyBytes, 1<<20)
 		set(&source.RepeatWindow, 10*time.Minute)
+		set(&source.AwaitWithin, time.Hour)
 		c.Sources[name] = source
 	}
 }

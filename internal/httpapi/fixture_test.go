@@ -79,6 +79,25 @@ func (s *store) Commit(_ context.Context, change outbox.Change) error {
 	return nil
 }
 
+func (s *store) Repeated(_ context.Context, source, prefix string, _ time.Time) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, answer := range s.answers {
+		if strings.HasPrefix(id, source+"/"+prefix) {
+			return answer, nil
+		}
+	}
+	return nil, nil
+}
+
+func (s *store) Await(_ context.Context, news outbox.News) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commits++
+	s.answers[news.Source+"/"+news.EventID] = news.Answer
+	return nil
+}
+
 // hooked is an adapter that calls do before it reads.
 type hooked struct {
 	hooks.Adapter
@@ -146,7 +165,7 @@ func newFixture(t *testing.T, change func(*intake.Source, *httpapi.Options)) *fi
 	f := &fixture{store: newStore(), observer: &recorder{}, log: &bytes.Buffer{}}
 	f.source = &intake.Source{
 		Name: "vault", Verifier: verifier, Adapter: adapter, MayWrite: []string{"prod/**"},
-		Limiter: rate.NewLimiter(rate.Inf, 1), MaxBody: 1024, RepeatWindow: time.Minute,
+		Limiter: rate.NewLimiter(rate.Inf, 1), MaxBody: 1024, RepeatWindow: time.Minute, AwaitWithin: time.Hour,
 	}
 	log := zerolog.New(zerolog.SyncWriter(f.log)).Level(zerolog.DebugLevel)
 	options := httpapi.Options{MaxInFlight: 8, Observer: f.observer, Log: log}

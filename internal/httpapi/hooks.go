@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -12,10 +15,9 @@ import (
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/intake"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
-	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
-// hooksAPI is POST /v1/hooks/{source}.
+// hooksAPI is /v1/hooks/{source}.
 type hooksAPI struct {
 	Options
 	// reading has room for the requests whose bodies arrive, working for those
@@ -50,49 +52,95 @@ func (a *hooksAPI) receive(c echo.Context) error {
 		a.Observer.Hook("unknown", errUnknownSource.slug, time.Since(started))
 		return fmt.Errorf("%w; correct the last part of the URL, or add the source to the configuration and reload", errUnknownSource)
 	}
-	answer, err := a.accept(c, source, started)
+	result, err := a.accept(c, source, started)
 	if err != nil {
-		p := problemOf(err)
-		a.Observer.Hook(name, p.slug, time.Since(started))
-		a.Log.Warn().Str("source", name).Str("remote", c.RealIP()).Int("status", p.status).Str("problem", p.slug).AnErr("reason", p.reason).Msg("hook refused")
-		return p
+		return a.refuse(c, source, started, err)
 	}
-	a.Observer.Hook(name, string(answer.Status), time.Since(started))
-	status := http.StatusOK
-	if answer.Status == wire.Accepted {
-		status = http.StatusAccepted
-	}
-	return c.JSON(status, answer)
+	a.Observer.Hook(name, outcome(result), time.Since(started))
+	return respond(c, source, result)
 }
 
-func (a *hooksAPI) accept(c echo.Context, source *intake.Source, received time.Time) (wire.Answer, error) {
+// refuse says no, in the sender's protocol where that has words for it. What is
+// to be tried again, or is a defect here, is told by the status alone.
+func (a *hooksAPI) refuse(c echo.Context, source *intake.Source, started time.Time, err error) error {
+	p := problemOf(err)
+	a.Observer.Hook(source.Name, p.slug, time.Since(started))
+	a.Log.Warn().Str("source", source.Name).Str("remote", c.RealIP()).Int("status", p.status).Str("problem", p.slug).AnErr("reason", p.reason).Msg("hook refused")
+	if own, ok := source.Adapter.(hooks.Answerer); ok && p.retryAfter == 0 && p.status < http.StatusInternalServerError {
+		if reply, ok := own.Answer(err); ok {
+			return write(c, reply)
+		}
+	}
+	return p
+}
+
+func (a *hooksAPI) accept(c echo.Context, source *intake.Source, received time.Time) (intake.Result, error) {
 	r := c.Request()
 	remote, err := netip.ParseAddr(c.RealIP())
 	if err != nil {
-		return wire.Answer{}, fmt.Errorf("%w: the sender's address cannot be read; a proxy of trusted_proxies has to write addresses into X-Forwarded-For", intake.ErrForbidden)
+		return intake.Result{}, fmt.Errorf("%w: the sender's address cannot be read; a proxy of trusted_proxies has to write addresses into X-Forwarded-For", intake.ErrForbidden)
 	}
 	if err := source.Admit(remote, clientChain(r), received); err != nil {
-		return wire.Answer{}, err
+		return intake.Result{}, err
+	}
+	if reply, done, err := preflight(c, source); done {
+		return intake.Result{Reply: reply}, err
 	}
 	body, err := a.readBody(c, source.MaxBody)
 	if err != nil {
-		return wire.Answer{}, err
+		return intake.Result{}, err
 	}
 	defer body.Wipe()
 	done, err := a.working.take()
 	if err != nil {
-		return wire.Answer{}, err
+		return intake.Result{}, err
 	}
 	defer done()
-	var answer wire.Answer
+	var result intake.Result
 	err = body.Expose(func(plaintext []byte) error {
-		answer, err = a.Intake.Accept(r.Context(), source, &hooks.Request{
-			Method: r.Method, Header: r.Header, Body: plaintext,
+		result, err = a.Intake.Accept(r.Context(), source, &hooks.Request{
+			Method: r.Method, URL: asked(r), Header: r.Header, Body: plaintext,
 			Remote: remote, ClientChain: clientChain(r), Received: received,
 		})
 		return err
 	})
-	return answer, err
+	return result, err
+}
+
+// preflight answers what comes before any event, and refuses methods that the
+// source's adapter does not take. It knows no sender yet, and tells nothing but
+// that the source is there.
+func preflight(c echo.Context, source *intake.Source) (reply *hooks.Reply, done bool, err error) {
+	methods := []string{http.MethodPost}
+	if taker, ok := source.Adapter.(hooks.MethodTaker); ok {
+		methods = taker.Methods()
+	}
+	questioned, isPreflighter := source.Adapter.(hooks.Preflighter)
+	if isPreflighter {
+		methods = append(slices.Clone(methods), http.MethodOptions)
+	}
+	method := c.Request().Method
+	if !slices.Contains(methods, method) {
+		slices.Sort(methods)
+		c.Response().Header().Set("Allow", strings.Join(methods, ", "))
+		return nil, true, errMethod
+	}
+	if method != http.MethodOptions {
+		return nil, false, nil
+	}
+	answer := questioned.Preflight(c.Request().Header)
+	return &answer, true, nil
+}
+
+// asked is the URL that the sender used. A proxy that terminates TLS says so in
+// X-Forwarded-Proto; whoever lies there only spoils a signature over the URL.
+func asked(r *http.Request) *url.URL {
+	target := *r.URL
+	target.Scheme, target.Host = "https", r.Host
+	if r.TLS == nil && r.Header.Get("X-Forwarded-Proto") != "https" {
+		target.Scheme = "http"
+	}
+	return &target
 }
 
 // readBody reads a bounded body into memory that gets wiped.

@@ -42,7 +42,10 @@ func New(o Options) http.Handler {
 	e := newEcho(o.Log)
 	e.IPExtractor = ipExtractor(o.TrustedProxies)
 	api := &hooksAPI{Options: o, reading: make(slots, readersPerWorker*o.MaxInFlight), working: make(slots, o.MaxInFlight)}
-	e.POST("/v1/hooks/:source", api.receive)
+	e.Any("/v1/hooks/:source", api.receive)
+	// Delinea's senders put a path of their own behind the address they are
+	// given.
+	e.Any("/v1/hooks/:source/api/secretchanged", api.receive)
 	return e
 }
 

@@ -34,6 +34,8 @@ func (k *kind) Error() string { return k.title }
 
 var (
 	errUnknownSource = &kind{status: http.StatusNotFound, slug: "unknown-source", title: "there is no such source"}
+	errNoSecret      = &kind{status: http.StatusNotFound, slug: "no-secret", title: "the secret has no value here"}
+	errMethod        = &kind{status: http.StatusMethodNotAllowed, slug: "method", title: "the source takes another method; the header Allow names it"}
 	errTooLarge      = &kind{status: http.StatusRequestEntityTooLarge, slug: "body-too-large", title: "the body is larger than the source's limit"}
 	errBusy          = &kind{status: http.StatusServiceUnavailable, slug: "busy", title: "too many requests are being worked on", retryAfter: time.Second}
 	errInternal      = &kind{status: http.StatusInternalServerError, slug: "internal", title: "internal error; the service's log says more"}
@@ -52,6 +54,7 @@ var classes = []struct {
 	{hooks.ErrMalformed, &kind{status: http.StatusBadRequest, slug: "malformed", title: "the request cannot be read"}},
 	{intake.ErrForbidden, &kind{status: http.StatusForbidden, slug: "forbidden", title: "the source may not do that"}},
 	{intake.ErrNoRoute, &kind{status: http.StatusUnprocessableEntity, slug: "no-route", title: "nobody would get the secret"}},
+	{intake.ErrReplayed, &kind{status: http.StatusConflict, slug: "replayed", title: "the request was sent before"}},
 	{intake.ErrKeyRefused, &kind{status: http.StatusUnprocessableEntity, slug: "key-refused", title: "an agent's key fails the policy"}},
 }
 
@@ -123,8 +126,6 @@ func asProblem(err error) *problem {
 	switch routing.Code {
 	case http.StatusNotFound:
 		k.slug, k.title = "not-found", "there is nothing at this address; hooks go to /v1/hooks/SOURCE"
-	case http.StatusMethodNotAllowed:
-		k.slug, k.title = "method", "this address takes another method; the header Allow names it"
 	}
 	return &problem{kind: k, detail: k.title, reason: err}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,21 +39,52 @@ var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 type memory struct {
 	mu       sync.Mutex
 	answers  map[string][]byte
-	versions map[string]int64
-	occurred map[string]time.Time
+	received map[string]time.Time
+	latest   map[string]outbox.Prior
 	changes  []outbox.Change
+	news     []outbox.News
 	// before, if not nil, is called at the start of each Commit and may fail it.
 	before func(outbox.Change) error
 }
 
 func newMemory() *memory {
-	return &memory{answers: map[string][]byte{}, versions: map[string]int64{}, occurred: map[string]time.Time{}}
+	return &memory{answers: map[string][]byte{}, received: map[string]time.Time{}, latest: map[string]outbox.Prior{}}
 }
 
 func (m *memory) Prior(_ context.Context, source, eventID, secret string) (outbox.Prior, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return outbox.Prior{Answer: m.answers[source+"\x00"+eventID], Version: m.versions[secret], OccurredAt: m.occurred[secret]}, nil
+	prior := m.latest[secret]
+	prior.Answer = m.answers[source+"\x00"+eventID]
+	return prior, nil
+}
+
+func (m *memory) Repeated(_ context.Context, source, prefix string, since time.Time) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var answer []byte
+	var latest time.Time
+	for id, at := range m.received {
+		if strings.HasPrefix(id, source+"\x00"+prefix) && !at.Before(since) && !at.Before(latest) {
+			answer, latest = m.answers[id], at
+		}
+	}
+	return answer, nil
+}
+
+func (m *memory) Await(_ context.Context, news outbox.News) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known := m.answers[news.Source+"\x00"+news.EventID]; known != nil {
+		return &outbox.DuplicateError{Answer: known}
+	}
+	m.event(news.Source, news.EventID, news.ReceivedAt, news.Answer)
+	m.news = append(m.news, news)
+	return nil
+}
+
+func (m *memory) event(source, id string, received time.Time, answer []byte) {
+	m.answers[source+"\x00"+id], m.received[source+"\x00"+id] = answer, received
 }
 
 func (m *memory) Commit(_ context.Context, change outbox.Change) error {
@@ -66,11 +98,14 @@ func (m *memory) Commit(_ context.Context, change outbox.Change) error {
 	if known := m.answers[change.Source+"\x00"+change.EventID]; known != nil {
 		return &outbox.DuplicateError{Answer: known}
 	}
-	if change.Version != m.versions[change.Secret]+1 {
+	if change.Version != m.latest[change.Secret].Version+1 {
 		return outbox.ErrConflict
 	}
-	m.answers[change.Source+"\x00"+change.EventID] = change.Answer
-	m.versions[change.Secret], m.occurred[change.Secret] = change.Version, change.OccurredAt
+	m.event(change.Source, change.EventID, change.ReceivedAt, change.Answer)
+	m.latest[change.Secret] = outbox.Prior{
+		Version: change.Version, OccurredAt: change.OccurredAt, ReceivedAt: change.ReceivedAt,
+		Deleted: change.Operation == "delete", Digest: change.Digest,
+	}
 	m.changes = append(m.changes, change)
 	return nil
 }
@@ -116,15 +151,17 @@ func eachStore(t *testing.T, test func(*testing.T, intake.Store)) {
 	}
 }
 
-// byHeader takes the event ID from a header and refuses what has "forged" in
-// another.
+// byHeader takes what it tells of a request from headers, and refuses what has
+// "forged" in one.
 type byHeader struct{}
 
 func (byHeader) Verify(r *hooks.Request) (hooks.Verified, error) {
 	if r.Header.Get("forged") != "" {
 		return hooks.Verified{}, fmt.Errorf("%w: forged", hooks.ErrUnauthenticated)
 	}
-	return hooks.Verified{EventID: r.Header.Get("id")}, nil
+	return hooks.Verified{
+		EventID: r.Header.Get("id"), Signature: r.Header.Get("signature"), Signed: r.Header.Get("signed") != "",
+	}, nil
 }
 
 // keeping remembers the event that its adapter read.
@@ -200,7 +237,7 @@ func newWorld(t *testing.T, store intake.Store, change ...func(*intake.Source)) 
 	}
 	w.source = &intake.Source{
 		Name: "vault", Verifier: byHeader{}, Adapter: adapters.Push{}, MayWrite: []string{"prod/**"},
-		Limiter: rate.NewLimiter(rate.Inf, 1), MaxBody: 1 << 20, RepeatWindow: 10 * time.Minute,
+		Limiter: rate.NewLimiter(rate.Inf, 1), MaxBody: 1 << 20, RepeatWindow: 10 * time.Minute, AwaitWithin: time.Hour,
 	}
 	for _, change := range change {
 		change(w.source)
@@ -227,10 +264,14 @@ func newWorld(t *testing.T, store intake.Store, change ...func(*intake.Source)) 
 
 // hook is one request.
 type hook struct {
-	id       string
-	body     string
-	forged   bool
-	received time.Time
+	id string
+	// signature is that of a message with a signed time; signed says that the
+	// body is signed without one.
+	signature string
+	signed    bool
+	body      string
+	forged    bool
+	received  time.Time
 }
 
 // value is the body of a set of prod/db.
@@ -240,8 +281,20 @@ func valueAt(v string, at time.Time) string {
 	return fmt.Sprintf(`{"secret":"prod/db","value":%q,"occurred_at":%q}`, v, at.UTC().Format(time.RFC3339Nano))
 }
 
+// send sends a hook of one event.
 func (w *world) send(ctx context.Context, h hook) (wire.Answer, error) {
-	header := http.Header{"Content-Type": {"application/json"}, "Id": {h.id}}
+	result, err := w.sendAny(ctx, h)
+	if len(result.Answers) != 1 {
+		return wire.Answer{}, err
+	}
+	return result.Answers[0], err
+}
+
+func (w *world) sendAny(ctx context.Context, h hook) (intake.Result, error) {
+	header := http.Header{"Content-Type": {"application/json"}, "Id": {h.id}, "Signature": {h.signature}}
+	if h.signed {
+		header.Set("signed", "yes")
+	}
 	if h.forged {
 		header.Set("forged", "yes")
 	}

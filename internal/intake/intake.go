@@ -6,9 +6,11 @@ package intake
 
 import (
 	"context"
+	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -29,24 +31,26 @@ const conflictTries = 8
 // Store is what intake needs of the outbox.
 type Store interface {
 	Prior(ctx context.Context, source, eventID, secret string) (outbox.Prior, error)
+	Repeated(ctx context.Context, source, prefix string, since time.Time) ([]byte, error)
 	Commit(ctx context.Context, change outbox.Change) error
+	Await(ctx context.Context, news outbox.News) error
 }
 
 // Intake accepts events. It is safe for concurrent use.
 type Intake struct {
-	store  Store
-	signer *statement.Signer
-	repeat repeatKey
-	log    zerolog.Logger
-	locks  nameLocks
-	latest latest
-	rules  atomic.Pointer[Rules]
+	store   Store
+	signer  *statement.Signer
+	digests digests
+	log     zerolog.Logger
+	locks   nameLocks
+	latest  latest
+	rules   atomic.Pointer[Rules]
 }
 
-// New makes an Intake. repeatSecret, at least 32 secret bytes that outlive a
-// restart, keys the digests of bodies whose sender gives events no ID.
-func New(store Store, signer *statement.Signer, repeatSecret []byte, log zerolog.Logger, rules *Rules) *Intake {
-	in := &Intake{store: store, signer: signer, repeat: newRepeatKey(repeatSecret), log: log}
+// New makes an Intake. digestSecret, at least 32 secret bytes that outlive a
+// restart, keys the digests by which bodies and values are known again.
+func New(store Store, signer *statement.Signer, digestSecret []byte, log zerolog.Logger, rules *Rules) *Intake {
+	in := &Intake{store: store, signer: signer, digests: newDigests(digestSecret), log: log}
 	in.SetRules(rules)
 	return in
 }
@@ -63,23 +67,99 @@ type event struct {
 	source   *Source
 	received time.Time
 	targets  []agentkeys.Target
-	// repeat identifies the body of an event whose sender gave it no ID.
-	repeat string
+	// unnamed says that the sender gave the event no ID, so that the same value
+	// is no new version.
+	unnamed bool
+	// body is what the ID of an event begins with that is known by its body.
+	body string
 }
 
-// Accept takes a request of a source through the pipeline. The answer is
+// Result is what a request comes to. One of its parts is set; without any, the
+// request concerned no secret.
+type Result struct {
+	// Answers has one answer for each event.
+	Answers []wire.Answer
+	// Reply is that of a handshake.
+	Reply *hooks.Reply
+	// Exists answers whether a secret has a value here.
+	Exists *bool
+}
+
+// Accept takes a request of a source through the pipeline. The result is
 // returned only after everything it says is durable. Errors wrap one of the
-// classes of package hooks, of this package, or of package outbox.
-func (in *Intake) Accept(ctx context.Context, source *Source, request *hooks.Request) (wire.Answer, error) {
-	ev, err := in.read(source, request)
+// classes of package hooks, of this package, or of package outbox. A request
+// of several events that fails may have been accepted in part: when it is sent
+// again, those events are known.
+func (in *Intake) Accept(ctx context.Context, source *Source, request *hooks.Request) (Result, error) {
+	message, verified, err := in.read(source, request)
 	if err != nil {
-		return wire.Answer{}, err
+		return Result{}, err
 	}
-	defer ev.Value.Wipe()
-	// Versions of one secret are made one after the other, because a version
-	// is signed before it is committed. Another process may still come first:
-	// the commit finds that out, and the event is sealed anew.
+	defer message.Wipe()
+	switch {
+	case message.Reply != nil:
+		return Result{Reply: message.Reply}, nil
+	case message.Exists != "":
+		exists, err := in.exists(ctx, source, message.Exists)
+		return Result{Exists: &exists}, err
+	}
+	events, answers, err := in.decideAll(source, request, message.Events, verified)
+	if err != nil {
+		return Result{}, err
+	}
+	for i, ev := range events {
+		if ev == nil { // refused, which its answer says
+			continue
+		}
+		if answers[i], err = in.take(ctx, ev); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{Answers: answers}, nil
+}
+
+// read verifies the request and reads what it says.
+func (in *Intake) read(source *Source, request *hooks.Request) (hooks.Message, hooks.Verified, error) {
+	verified, err := source.Verifier.Verify(signed(request))
+	if err != nil {
+		return hooks.Message{}, hooks.Verified{}, err
+	}
+	if err := source.take(request.Received); err != nil {
+		return hooks.Message{}, hooks.Verified{}, err
+	}
+	message, err := source.Adapter.Read(request, verified)
+	return message, verified, err
+}
+
+// signed is the request as its sender signed it. What has no body says
+// everything in its target, which stands in for the body: otherwise a signature
+// of one such request would do for any other.
+func signed(request *hooks.Request) *hooks.Request {
+	if len(request.Body) > 0 || request.Method == http.MethodPost {
+		return request
+	}
+	standIn := *request
+	standIn.Body = []byte(request.URL.RequestURI())
+	return &standIn
+}
+
+// exists says whether the secret has a value here.
+func (in *Intake) exists(ctx context.Context, source *Source, secret string) (bool, error) {
+	if err := source.mayWrite(secret); err != nil {
+		return false, err
+	}
+	prior, err := in.store.Prior(ctx, source.Name, "", secret)
+	return prior.Version > 0 && !prior.Deleted, err
+}
+
+// take settles an event, one of a secret at a time: a version is signed before
+// it is committed. Another process may still come first: the commit finds that
+// out, and the event is sealed anew.
+func (in *Intake) take(ctx context.Context, ev *event) (wire.Answer, error) {
 	defer in.locks.lock(ev.Secret)()
+	if ev.Operation == hooks.Changed {
+		return in.await(ctx, ev)
+	}
 	for range conflictTries {
 		answer, err := in.settle(ctx, ev)
 		if !errors.Is(err, outbox.ErrConflict) {
@@ -87,59 +167,6 @@ func (in *Intake) Accept(ctx context.Context, source *Source, request *hooks.Req
 		}
 	}
 	return wire.Answer{}, fmt.Errorf("%w: %w", outbox.ErrUnavailable, outbox.ErrConflict)
-}
-
-// read verifies the request, reads the event and decides who gets it.
-func (in *Intake) read(source *Source, request *hooks.Request) (*event, error) {
-	verified, err := source.Verifier.Verify(request)
-	if err != nil {
-		return nil, err
-	}
-	if err := source.take(request.Received); err != nil {
-		return nil, err
-	}
-	message, err := source.Adapter.Read(request, verified)
-	if err != nil {
-		return nil, err
-	}
-	if len(message.Events) != 1 || message.Events[0].Operation == hooks.Changed {
-		message.Wipe()
-		return nil, fmt.Errorf("%w: the request is not one event with its value", hooks.ErrNoValue)
-	}
-	ev := &event{Event: message.Events[0], source: source, received: request.Received}
-	if err := in.decide(ev, request, verified); err != nil {
-		ev.Value.Wipe()
-		return nil, err
-	}
-	return ev, nil
-}
-
-func (in *Intake) decide(ev *event, request *hooks.Request, verified hooks.Verified) error {
-	if err := hooks.CheckName(ev.Secret); err != nil {
-		return err
-	}
-	// Like CheckName's, this error leaves the name out: what is not even allowed
-	// may be a value that a sender put into the wrong member.
-	if !matchAny(ev.source.MayWrite, ev.Secret) {
-		return fmt.Errorf("%w: source %s may not write a secret of that name; correct the name, or add a glob to the source's may_write", ErrForbidden, ev.source.Name)
-	}
-	ev.targets = ev.source.rules.route(ev.source, ev.Secret)
-	if len(ev.targets) == 0 {
-		return fmt.Errorf("%w: no route matches %q of source %s, or it leads to no agent with a key and a destination; correct the routes, reload, and send the event again", ErrNoRoute, ev.Secret, ev.source.Name)
-	}
-	// A sender whose clock is ahead must not make later events look old.
-	if ev.OccurredAt.After(ev.received) {
-		ev.OccurredAt = ev.received
-	}
-	switch {
-	case ev.ID != "":
-	case verified.EventID != "":
-		ev.ID = verified.EventID
-	default:
-		ev.repeat = in.repeat.digest(ev.source.Name, request.Body)
-		return nil
-	}
-	return checkEventID(ev.ID)
 }
 
 // settle answers an event that is known or stale, and seals and commits any
@@ -152,14 +179,41 @@ func (in *Intake) settle(ctx context.Context, ev *event) (wire.Answer, error) {
 	if prior.Answer != nil {
 		return duplicate(prior.Answer)
 	}
-	if stale(ev.OccurredAt, prior.OccurredAt) {
-		return wire.Answer{Status: wire.Stale, EventID: ev.ID, Secret: ev.Secret, Version: prior.Version, AcceptedAt: ev.received}, nil
+	same, err := in.unchanged(ev, prior)
+	switch {
+	case err != nil:
+		return wire.Answer{}, err
+	case same:
+		return known(ev, wire.Unchanged, prior), nil
+	case stale(ev.OccurredAt, prior.OccurredAt):
+		return known(ev, wire.Stale, prior), nil
 	}
 	sealed, err := in.seal(ev, prior.Version+1)
 	if err != nil {
 		return wire.Answer{}, err
 	}
-	return in.commit(ctx, ev, prior.Version+1, sealed)
+	digest, err := in.digests.ofValue(ev, func(i int) bool { return sealed[i].Blocked == "" })
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	return in.commit(ctx, ev, prior.Version+1, digest, sealed)
+}
+
+// unchanged says whether an event without an ID has the latest value, and
+// nobody would get it who does not have it.
+func (in *Intake) unchanged(ev *event, prior outbox.Prior) (bool, error) {
+	if !ev.unnamed || prior.Digest == nil {
+		return false, nil
+	}
+	// A deletion needs no key that is fit for anything.
+	usable := func(i int) bool { return ev.Value == nil || ev.targets[i].Key.Check(ev.received) == nil }
+	digest, err := in.digests.ofValue(ev, usable)
+	return hmac.Equal(digest, prior.Digest), err
+}
+
+// known is the answer to an event that changes nothing.
+func known(ev *event, status wire.Status, prior outbox.Prior) wire.Answer {
+	return wire.Answer{Status: status, EventID: ev.ID, Secret: ev.Secret, Version: prior.Version, AcceptedAt: ev.received}
 }
 
 // stale says whether an event is older than the latest known. Both times must
@@ -178,7 +232,7 @@ func duplicate(stored []byte) (wire.Answer, error) {
 	return answer, nil
 }
 
-func (in *Intake) commit(ctx context.Context, ev *event, version int64, sealed []outbox.Sealed) (wire.Answer, error) {
+func (in *Intake) commit(ctx context.Context, ev *event, version int64, digest []byte, sealed []outbox.Sealed) (wire.Answer, error) {
 	answer := wire.Answer{
 		Status: wire.Accepted, EventID: ev.ID, Secret: ev.Secret, Version: version,
 		AcceptedAt: ev.received, Agents: outcomes(sealed),
@@ -193,7 +247,7 @@ func (in *Intake) commit(ctx context.Context, ev *event, version int64, sealed [
 	err = in.store.Commit(ctx, outbox.Change{
 		Source: ev.source.Name, EventID: ev.ID, Secret: ev.Secret, Operation: string(ev.Operation),
 		Version: version, OccurredAt: ev.OccurredAt, ReceivedAt: ev.received,
-		Sealed: sealed, Answer: stored, Audit: entry(ev, version, answer.Agents),
+		Digest: digest, Sealed: sealed, Answer: stored, Audit: entry(ev, version, answer.Agents),
 	})
 	var known *outbox.DuplicateError
 	switch {

@@ -84,9 +84,11 @@ type Source struct {
 	MaxBody int64
 	// Strict refuses an event if any agent's key fails the policy.
 	Strict bool
-	// RepeatWindow is how long the same body counts as the same event, where
-	// the sender gives none an ID.
+	// RepeatWindow is how long a signed body is remembered whose sender signs
+	// no time and gives its events no ID.
 	RepeatWindow time.Duration
+	// AwaitWithin is how long the value of a changed secret may take to come.
+	AwaitWithin time.Duration
 
 	rules *Rules
 }

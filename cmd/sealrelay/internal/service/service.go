@@ -15,6 +15,7 @@ func Commands(version string) []cli.Command {
 		{Name: "serve", New: func() *cobra.Command { return newServe(version) }},
 		{Name: "push", New: newPush},
 		{Name: "agents", New: newAgents},
+		{Name: "secrets", New: newSecrets},
 		{Name: "deliveries", New: newDeliveries},
 		{Name: "audit", New: newAudit},
 		{Name: "config", New: newConfig},
