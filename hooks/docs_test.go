@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +12,48 @@ import (
 
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
+	"github.com/sealrelay/sealrelay/internal/config"
 )
+
+// TestDocumentedNotices: the body in each section about a product that sends no
+// values is read with the settings above it, and tells of the secrets there.
+func TestDocumentedNotices(t *testing.T) {
+	manual, err := os.ReadFile("../docs/hooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	example := regexp.MustCompile("(?s)^([a-z-]+)`\n.*```yaml\n(adapter:\n[^`]*)```\n\n```json\n([^`]*)```")
+	for _, section := range strings.Split(string(manual), "\n## Adapter `")[1:] {
+		section, _, _ = strings.Cut(section, "\n## ")
+		example := example.FindStringSubmatch(section)
+		if example == nil || !strings.Contains(example[2], "secret_names") {
+			continue
+		}
+		name := example[1]
+		found = append(found, name)
+		t.Run(name, func(t *testing.T) {
+			var config struct{ Adapter map[string]config.Settings }
+			if err := yaml.Load([]byte(example[2]), &config, yaml.WithKnownFields()); err != nil {
+				t.Fatal(err)
+			}
+			adapter, err := adapters.Table[name](hooks.Settings{Decode: config.Adapter[name].Decode})
+			if err != nil {
+				t.Fatal(err)
+			}
+			message, err := adapter.Read(&hooks.Request{Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(example[3])}, hooks.Verified{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(message.Events) == 0 || message.Events[0].Secret != "prod/db/orders" || message.Events[0].Operation != hooks.Changed {
+				t.Errorf("read %+v", message.Events)
+			}
+		})
+	}
+	if want := []string{"infisical", "doppler", "bitwarden", "keeper-alert", "delinea-secretchanged", "delinea-platform", "akeyless", "psono"}; !slices.Equal(want, found) {
+		t.Errorf("the manual has examples of %v, want %v", found, want)
+	}
+}
 
 // TestDocumentedBodies: the bodies in the manual are read, those of the adapter
 // json with the settings above them.

@@ -22,25 +22,44 @@ import (
 
 // Table has each adapter's constructor by the name that configurations use.
 var Table = map[string]func(hooks.Settings) (hooks.Adapter, error){
-	"json": configuredJSON,
-	"push": configuredPush,
+	"akeyless":              configured(NewAkeyless),
+	"bitwarden":             configured(NewBitwarden),
+	"delinea-platform":      configured(NewDelineaPlatform),
+	"delinea-secretchanged": configured(NewDelineaSecretChanged),
+	"doppler":               configured(NewDoppler),
+	"infisical":             configured(NewInfisical),
+	"json":                  configuredJSON,
+	"keeper-alert":          configured(NewKeeperAlert),
+	"psono":                 configured(NewPsono),
+	"push":                  configuredPush,
 }
 
 // maxIDLen bounds an event ID that a body carries, in bytes.
 const maxIDLen = 256
 
 // readJSON checks the request's media type and parses its body, which must be
-// one JSON object. It is the one way in for every adapter that reads JSON.
+// one JSON object.
 func readJSON(r *hooks.Request) (jsonscan.Value, error) {
+	root, err := parseJSON(r)
+	if err == nil && root.Kind() != jsonscan.Object {
+		return jsonscan.Value{}, malformed("the body is %s, not a JSON object", root.Kind())
+	}
+	return root, err
+}
+
+// parseJSON checks the request's media type and parses its body. It is the one
+// way in for every adapter that reads JSON.
+func parseJSON(r *hooks.Request) (jsonscan.Value, error) {
 	if err := checkMedia(r); err != nil {
 		return jsonscan.Value{}, err
 	}
-	root, err := jsonscan.Parse(r.Body)
+	return parse(r.Body)
+}
+
+func parse(doc []byte) (jsonscan.Value, error) {
+	root, err := jsonscan.Parse(doc)
 	if err != nil {
 		return jsonscan.Value{}, fmt.Errorf("%w: %w", hooks.ErrMalformed, err)
-	}
-	if root.Kind() != jsonscan.Object {
-		return jsonscan.Value{}, malformed("the body is %s, not a JSON object", root.Kind())
 	}
 	return root, nil
 }

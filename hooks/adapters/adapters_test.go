@@ -76,11 +76,21 @@ func settings(config string) hooks.Settings {
 }
 
 func TestTable(t *testing.T) {
-	want := []string{"json", "push"}
+	want := []string{
+		"akeyless", "bitwarden", "delinea-platform", "delinea-secretchanged", "doppler", "infisical", "json", "keeper-alert", "psono", "push",
+	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(adapters.Table))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	for name, config := range map[string]string{"json": "secret_name: a\nfields: {user: /u, password: /p}", "push": "{}"} {
+	configs := map[string]string{
+		"json":             "secret_name: a\nfields: {user: /u, password: /p}",
+		"delinea-platform": "secret: /s\ntype: /t\nchanged_types: [x]",
+	}
+	for name := range adapters.Table {
+		config, found := configs[name]
+		if !found {
+			config = "{}"
+		}
 		if _, err := adapters.Table[name](settings(config)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

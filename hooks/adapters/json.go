@@ -173,7 +173,11 @@ func readTime(v jsonscan.Value, where string) (time.Time, error) {
 	default:
 		return time.Time{}, malformed("%s is %s; a time is a string or a number", where, v.Kind())
 	}
-	n, err := strconv.ParseInt(v.Text(), 10, 64)
+	return unixTime(v.Text(), where)
+}
+
+func unixTime(digits, where string) (time.Time, error) {
+	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {
 	case err != nil || n < 0 || n >= endMilliseconds:
 		return time.Time{}, malformed("%s is not whole seconds or milliseconds since 1970", where)

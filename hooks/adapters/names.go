@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/sealrelay/sealrelay/hooks"
 )
@@ -47,12 +48,18 @@ func (n Names) of(told string) []string {
 }
 
 // changed makes the events of a message that tells of change without a value:
-// one for each secret that the product calls told.
+// one for each secret that the product calls told. An event ID that stands for
+// several of them gets a number behind it, so that no two events share one.
 func (n Names) changed(event hooks.Event, told string) []hooks.Event {
-	var events []hooks.Event
-	for _, name := range n.of(told) {
-		event.Operation, event.Secret = hooks.Changed, name
-		events = append(events, event)
+	names := n.of(told)
+	events := make([]hooks.Event, 0, len(names))
+	for i, name := range names {
+		one := event
+		one.Operation, one.Secret = hooks.Changed, name
+		if event.ID != "" && len(names) > 1 {
+			one.ID += "/" + strconv.Itoa(i)
+		}
+		events = append(events, one)
 	}
 	return events
 }
