@@ -50,7 +50,7 @@ func TestDocumentedNotices(t *testing.T) {
 			}
 		})
 	}
-	if want := []string{"infisical", "doppler", "bitwarden", "keeper-alert", "delinea-secretchanged", "delinea-platform", "akeyless", "psono"}; !slices.Equal(want, found) {
+	if want := []string{"infisical", "doppler", "bitwarden", "keeper-alert", "delinea-secretchanged", "delinea-platform", "akeyless", "psono", "aws-secrets-manager", "azure-event-grid", "gcp-pubsub"}; !slices.Equal(want, found) {
 		t.Errorf("the manual has examples of %v, want %v", found, want)
 	}
 }

@@ -2,17 +2,20 @@
 // adapter is a settings struct where it has settings, a constructor, and an
 // entry in Table.
 //
-// Every adapter refuses with hooks.ErrMediaType a body that is not JSON in
-// UTF-8, with hooks.ErrMalformed what its product does not send, and with
-// hooks.ErrNoValue an event that sets a secret without a value, or to an empty
-// one: an empty value is nearly always a mistake of the sender. A value goes
-// from the body straight into the buffer that is wiped; no string holds it.
+// Every adapter refuses with hooks.ErrMediaType a body of another type or
+// content encoding than its product sends, which is JSON in UTF-8 but where the
+// adapter says otherwise; with hooks.ErrMalformed what its product does not
+// send; and with hooks.ErrNoValue an event that sets a secret without a value,
+// or to an empty one: an empty value is nearly always a mistake of the sender. A
+// value goes from the body straight into the buffer that is wiped; no string
+// holds it.
 package adapters
 
 import (
 	"fmt"
 	"mime"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,10 +26,14 @@ import (
 // Table has each adapter's constructor by the name that configurations use.
 var Table = map[string]func(hooks.Settings) (hooks.Adapter, error){
 	"akeyless":              configured(NewAkeyless),
+	"aws-secrets-manager":   configured(NewAWSSecretsManager),
+	"azure-event-grid":      configured(NewAzureEventGrid),
 	"bitwarden":             configured(NewBitwarden),
 	"delinea-platform":      configured(NewDelineaPlatform),
 	"delinea-secretchanged": configured(NewDelineaSecretChanged),
 	"doppler":               configured(NewDoppler),
+	"eso-push":              configured(NewESOPush),
+	"gcp-pubsub":            configured(NewGCPPubSub),
 	"infisical":             configured(NewInfisical),
 	"json":                  configuredJSON,
 	"keeper-alert":          configured(NewKeeperAlert),
@@ -47,6 +54,38 @@ func readJSON(r *hooks.Request) (jsonscan.Value, error) {
 	return root, err
 }
 
+// readJSONObjects does as readJSON for a body that may also be an array of
+// objects.
+func readJSONObjects(r *hooks.Request) ([]jsonscan.Value, error) {
+	root, err := parseJSON(r)
+	if err != nil {
+		return nil, err
+	}
+	switch root.Kind() {
+	case jsonscan.Object:
+		return []jsonscan.Value{root}, nil
+	case jsonscan.Array:
+		return elements(root)
+	default:
+		return nil, malformed("the body is %s, neither a JSON object nor an array of them", root.Kind())
+	}
+}
+
+// elements are those of an array of objects, hooks.MaxEvents at most.
+func elements(array jsonscan.Value) ([]jsonscan.Value, error) {
+	var all []jsonscan.Value
+	for element := range array.Elements() {
+		if len(all) == hooks.MaxEvents {
+			return nil, malformed("the body has more than %d events; send fewer at once", hooks.MaxEvents)
+		}
+		if element.Kind() != jsonscan.Object {
+			return nil, malformed("an element of the body's array is %s, not an object", element.Kind())
+		}
+		all = append(all, element)
+	}
+	return all, nil
+}
+
 // parseJSON checks the request's media type and parses its body. It is the one
 // way in for every adapter that reads JSON.
 func parseJSON(r *hooks.Request) (jsonscan.Value, error) {
@@ -64,13 +103,22 @@ func parse(doc []byte) (jsonscan.Value, error) {
 	return root, nil
 }
 
-// checkMedia accepts application/json and any type that ends in +json
-// (RFC 6839, section 3.1), in UTF-8 and without a content encoding.
-func checkMedia(r *hooks.Request) error {
+// checkEncoding refuses a body that would have to be decoded first: whoever
+// decompresses takes what a few bytes grow to.
+func checkEncoding(r *hooks.Request) error {
 	for _, encoding := range r.Header.Values("Content-Encoding") {
 		if !strings.EqualFold(encoding, "identity") {
 			return fmt.Errorf("%w: the body has a Content-Encoding; send it as it is", hooks.ErrMediaType)
 		}
+	}
+	return nil
+}
+
+// checkMedia accepts application/json and any type that ends in +json
+// (RFC 6839, section 3.1), in UTF-8 and without a content encoding.
+func checkMedia(r *hooks.Request) error {
+	if err := checkEncoding(r); err != nil {
+		return err
 	}
 	lines := r.Header.Values("Content-Type")
 	if len(lines) != 1 {
@@ -84,6 +132,21 @@ func checkMedia(r *hooks.Request) error {
 		return fmt.Errorf("%w: charset is not utf-8", hooks.ErrMediaType)
 	}
 	return nil
+}
+
+// onlyMembers are an object's members by name. Any other than those known is
+// refused.
+func onlyMembers(object jsonscan.Value, known ...string) (map[string]jsonscan.Value, error) {
+	members := make(map[string]jsonscan.Value, len(known))
+	for name, value := range object.Members() {
+		name := name.Text()
+		if !slices.Contains(known, name) {
+			last := len(known) - 1
+			return nil, malformed("the body has an unknown member; known are %s and %s", strings.Join(known[:last], ", "), known[last])
+		}
+		members[name] = value
+	}
+	return members, nil
 }
 
 // readSecret reads the string at where into a Value of its own. It is
@@ -127,7 +190,10 @@ func readName(v jsonscan.Value, where string) (string, error) {
 var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 func parseRFC3339(v jsonscan.Value, where string) (time.Time, error) {
-	text := v.Text()
+	return rfc3339Time(v.Text(), where)
+}
+
+func rfc3339Time(text, where string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || !rfc3339.MatchString(text) {
 		return time.Time{}, malformed("%s is not a time such as 2006-01-02T15:04:05Z (RFC 3339)", where)

@@ -148,7 +148,10 @@ func readEventID(v jsonscan.Value, where string) (string, error) {
 	default:
 		return "", malformed("%s is %s; an event ID is a string or a number", where, v.Kind())
 	}
-	id := v.Text()
+	return checkEventID(v.Text(), where)
+}
+
+func checkEventID(id, where string) (string, error) {
 	outside := func(r rune) bool { return r <= ' ' || r > '~' }
 	if id == "" || len(id) > maxIDLen || strings.ContainsFunc(id, outside) {
 		return "", malformed("%s is not 1 to %d printable ASCII characters without space", where, maxIDLen)

@@ -62,8 +62,8 @@ func newObjectAdapter(names Names, read func(jsonscan.Value) ([]notice, error)) 
 
 // Read implements hooks.Adapter.
 func (a noticeAdapter) Read(r *hooks.Request, _ hooks.Verified) (hooks.Message, error) {
-	if len(r.Body) > maxNoticesLen {
-		return hooks.Message{}, malformed("the body has %d bytes; the product sends at most %d", len(r.Body), maxNoticesLen)
+	if err := checkNoticesLen(r); err != nil {
+		return hooks.Message{}, err
 	}
 	notices, err := a.read(r)
 	if err != nil {
@@ -71,6 +71,13 @@ func (a noticeAdapter) Read(r *hooks.Request, _ hooks.Verified) (hooks.Message, 
 	}
 	events, err := a.events(notices)
 	return hooks.Message{Events: events}, err
+}
+
+func checkNoticesLen(r *hooks.Request) error {
+	if len(r.Body) > maxNoticesLen {
+		return malformed("the body has %d bytes; the product sends at most %d", len(r.Body), maxNoticesLen)
+	}
+	return nil
 }
 
 // events makes the notices' events. Several names of the product may stand for

@@ -48,7 +48,7 @@ func (Push) Read(r *hooks.Request, _ hooks.Verified) (hooks.Message, error) {
 	if err != nil {
 		return hooks.Message{}, err
 	}
-	members, err := pushMembers(root)
+	members, err := onlyMembers(root, memberSecret, memberOperation, memberOccurredAt, memberValue, memberValueBase64, memberFields)
 	if err != nil {
 		return hooks.Message{}, err
 	}
@@ -72,19 +72,6 @@ func (Push) Read(r *hooks.Request, _ hooks.Verified) (hooks.Message, error) {
 		return hooks.Message{}, err
 	}
 	return hooks.One(event), nil
-}
-
-func pushMembers(root jsonscan.Value) (map[string]jsonscan.Value, error) {
-	members := map[string]jsonscan.Value{}
-	for name, value := range root.Members() {
-		switch name := name.Text(); name {
-		case memberSecret, memberOperation, memberOccurredAt, memberValue, memberValueBase64, memberFields:
-			members[name] = value
-		default:
-			return nil, malformed("the body has an unknown member; known are secret, operation, occurred_at, value, value_base64 and fields")
-		}
-	}
-	return members, nil
 }
 
 func pushValue(members map[string]jsonscan.Value, operation hooks.Operation) (*hooks.Value, []string, error) {

@@ -1,0 +1,101 @@
+package adapters_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters"
+)
+
+// sample is an adapter with a request that it accepts.
+type sample struct {
+	adapter string
+	// config has the adapter's settings.
+	config string
+	// target is the part of the URL behind the path, if any.
+	target string
+	// media is the Content-Type; application/json if empty.
+	media  string
+	header http.Header
+	// catalogued says that testdata/hooks has requests for the adapter.
+	catalogued bool
+	// body is the request's body; PAD in it stands for what makes it 1 KiB.
+	body string
+}
+
+// samples has each adapter of JSON once or more.
+var samples = []sample{
+	{adapter: "json", config: "{secret: /name, value: /value, event_id: /id}", body: `{"id":"1","name":"prod/db","value":"tiger","more":{"text":"PAD"}}`},
+	{adapter: "push", config: "{}", body: `{"secret":"prod/db","operation":"set","value":"PAD"}`},
+	{
+		adapter: "eso-push", config: "{}", target: "?secret=prod%2Fdb", catalogued: true,
+		body: `{"source":"eso","key":"prod/db","value":"PAD","delivery_id":"d7a0","ts":1767225600}`,
+	},
+	{adapter: "aws-secrets-manager", config: "{}", catalogued: true, body: strings.Replace(awsUpdated, "012345678901", "PAD", 1)},
+	{adapter: "azure-event-grid", config: "{}", catalogued: true, body: "[" + strings.Replace(gridCreated, "1559081980", "PAD", 1) + "]"},
+	{adapter: "gcp-pubsub", config: "{}", catalogued: true, body: gcpPush(gcpAdded + `,"more":"PAD"`).body},
+}
+
+func (s sample) new(t testing.TB) hooks.Adapter {
+	t.Helper()
+	adapter, err := adapters.Table[s.adapter](settings(s.config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return adapter
+}
+
+// request has the sample's body, or another instead.
+func (s sample) request(t testing.TB, body string) *hooks.Request {
+	t.Helper()
+	at, err := url.Parse("https://relay.example.com/v1/hooks/source" + s.target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := s.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	media := s.media
+	if media == "" {
+		media = "application/json"
+	}
+	header.Set("Content-Type", media)
+	return &hooks.Request{Method: http.MethodPost, URL: at, Header: header, Body: []byte(body)}
+}
+
+// padded is the sample's body with 1 KiB.
+func (s sample) padded() string {
+	return strings.Replace(s.body, "PAD", strings.Repeat("x", max(0, 1024-len(s.body)+len("PAD"))), 1)
+}
+
+// BenchmarkRead is what an adapter takes for a body of 1 KiB, beside what the
+// standard library takes to find the same body valid.
+func BenchmarkRead(b *testing.B) {
+	for _, s := range samples {
+		adapter, r := s.new(b), s.request(b, s.padded())
+		b.Run(s.adapter, func(b *testing.B) {
+			b.SetBytes(int64(len(r.Body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				message, err := adapter.Read(r, hooks.Verified{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				message.Wipe()
+			}
+		})
+		b.Run(s.adapter+"/bare", func(b *testing.B) {
+			b.SetBytes(int64(len(r.Body)))
+			for b.Loop() {
+				if !json.Valid(r.Body) {
+					b.Fatal("the sample is not JSON")
+				}
+			}
+		})
+	}
+}
