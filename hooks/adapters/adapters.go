@@ -28,6 +28,7 @@ var Table = map[string]func(hooks.Settings) (hooks.Adapter, error){
 	"akeyless":              configured(NewAkeyless),
 	"aws-secrets-manager":   configured(NewAWSSecretsManager),
 	"azure-event-grid":      configured(NewAzureEventGrid),
+	"cloudevents":           configured(NewCloudEvents),
 	"bitwarden":             configured(NewBitwarden),
 	"delinea-platform":      configured(NewDelineaPlatform),
 	"delinea-secretchanged": configured(NewDelineaSecretChanged),
@@ -114,8 +115,13 @@ func checkEncoding(r *hooks.Request) error {
 	return nil
 }
 
-// checkMedia accepts application/json and any type that ends in +json
-// (RFC 6839, section 3.1), in UTF-8 and without a content encoding.
+// jsonMedia says whether a media type, without parameters, is application/json
+// or one that ends in +json (RFC 6839, section 3.1).
+func jsonMedia(media string) bool {
+	return media == "application/json" || strings.HasSuffix(media, "+json")
+}
+
+// checkMedia accepts JSON in UTF-8 and without a content encoding.
 func checkMedia(r *hooks.Request) error {
 	if err := checkEncoding(r); err != nil {
 		return err
@@ -125,7 +131,7 @@ func checkMedia(r *hooks.Request) error {
 		return fmt.Errorf("%w: %d headers Content-Type; send one, with application/json", hooks.ErrMediaType, len(lines))
 	}
 	media, params, err := mime.ParseMediaType(lines[0])
-	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
+	if err != nil || !jsonMedia(media) {
 		return fmt.Errorf("%w: Content-Type is not application/json", hooks.ErrMediaType)
 	}
 	if charset, found := params["charset"]; found && !strings.EqualFold(charset, "utf-8") {

@@ -81,6 +81,7 @@ var smallest = map[string]string{
 	"aws-secrets-manager":   "{}",
 	"azure-event-grid":      "{}",
 	"bitwarden":             "{}",
+	"cloudevents":           "{}",
 	"delinea-platform":      "secret: /s\ntype: /t\nchanged_types: [x]",
 	"delinea-secretchanged": "{}",
 	"doppler":               "{}",

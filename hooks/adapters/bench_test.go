@@ -37,8 +37,14 @@ var samples = []sample{
 	},
 	{adapter: "aws-secrets-manager", config: "{}", catalogued: true, body: strings.Replace(awsUpdated, "012345678901", "PAD", 1)},
 	{adapter: "azure-event-grid", config: "{}", catalogued: true, body: "[" + strings.Replace(gridCreated, "1559081980", "PAD", 1) + "]"},
+	{
+		adapter: "cloudevents", config: "{value: /value, delete_types: [com.example.secret.removed]}", media: ceStructured, catalogued: true,
+		body: ceEvent(`"subject":"prod/db","data":{"value":"tiger","more":"PAD"}`),
+	},
 	{adapter: "gcp-pubsub", config: "{}", catalogued: true, body: gcpPush(gcpAdded + `,"more":"PAD"`).body},
 }
+
+func (s sample) isJSON() bool { return s.media == "" || strings.HasSuffix(s.media, "+json") }
 
 func (s sample) new(t testing.TB) hooks.Adapter {
 	t.Helper()

@@ -24,7 +24,16 @@ func configuredJSON(s hooks.Settings) (hooks.Adapter, error) {
 // NewJSON returns an adapter that reads any JSON object. The error names
 // everything that is wrong with the settings.
 func NewJSON(settings JSON) (hooks.Adapter, error) {
-	errs := settings.check()
+	a, err := newJSONAdapter(settings, settings.check())
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// newJSONAdapter finds the places that the settings name. The error has errs,
+// which is what else is wrong with them.
+func newJSONAdapter(settings JSON, errs []error) (*jsonAdapter, error) {
 	at := func(setting, text string) place {
 		pointer, err := jsonscan.ParsePointer(text)
 		if err != nil {

@@ -60,12 +60,23 @@ func (s JSON) check() []error {
 			errs = append(errs, fmt.Errorf("secret_name: %w", err))
 		}
 	}
-	if names := slices.Sorted(maps.Keys(s.Fields)); len(names) > 0 {
-		if err := checkFieldNames(names); err != nil {
-			errs = append(errs, fmt.Errorf("fields: %w", err))
-		}
-		for _, name := range names {
-			refuse(s.Fields[name] == "", fmt.Sprintf("fields: %s has no pointer", name))
+	return append(errs, checkFieldPlaces(s.Fields)...)
+}
+
+// checkFieldPlaces finds what is wrong with the setting fields, which may be
+// empty, apart from its pointers.
+func checkFieldPlaces(fields map[string]string) []error {
+	names := slices.Sorted(maps.Keys(fields))
+	if len(names) == 0 {
+		return nil
+	}
+	var errs []error
+	if err := checkFieldNames(names); err != nil {
+		errs = append(errs, fmt.Errorf("fields: %w", err))
+	}
+	for _, name := range names {
+		if fields[name] == "" {
+			errs = append(errs, fmt.Errorf("fields: %s has no pointer", name))
 		}
 	}
 	return errs
