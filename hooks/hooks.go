@@ -21,6 +21,9 @@ import (
 var (
 	// ErrUnauthenticated: signature, credential or timestamp is not accepted.
 	ErrUnauthenticated = errors.New("not authenticated")
+	// ErrUnavailable: whether the request is the sender's cannot be told now,
+	// because something that the verifier needs is away. The sender tries again.
+	ErrUnavailable = errors.New("cannot be verified now")
 	// ErrMalformed: the body is not what the source's adapter reads.
 	ErrMalformed = errors.New("malformed request")
 	// ErrMediaType: the body's content type is not one the adapter reads.
@@ -74,7 +77,7 @@ type Verified struct {
 // time.
 type Verifier interface {
 	// Verify returns an error wrapping ErrUnauthenticated for a request that
-	// is not the sender's.
+	// is not the sender's, and ErrUnavailable where it cannot tell now.
 	Verify(*Request) (Verified, error)
 }
 

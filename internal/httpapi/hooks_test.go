@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/httpapi"
 	"github.com/sealrelay/sealrelay/internal/intake"
 	"github.com/sealrelay/sealrelay/internal/outbox"
@@ -93,6 +94,7 @@ func TestProblems(t *testing.T) {
 		{name: "panic", prepare: func(s *intake.Source, _ *httpapi.Options) { s.Adapter = hooked{s.Adapter, func() { panic(canary) }} }, code: 500, slug: "internal"},
 		{name: "defect", then: fails(errors.New("file /secret/place")), code: 500, slug: "internal"},
 		{name: "outbox unavailable", then: fails(fmt.Errorf("%w: /secret/place", outbox.ErrUnavailable)), code: 503, slug: "unavailable", header: map[string]string{"Retry-After": "5"}},
+		{name: "verifier away", then: fails(fmt.Errorf("%w: /secret/place", hooks.ErrUnavailable)), code: 503, slug: "unavailable", header: map[string]string{"Retry-After": "5"}},
 		{name: "outbox ambiguous", then: fails(outbox.ErrAmbiguous), code: 503, slug: "unavailable", header: map[string]string{"Retry-After": "5"}},
 		{name: "sender gone", then: fails(context.Canceled), code: 503, slug: "unavailable", header: map[string]string{"Retry-After": "5"}},
 		{name: "no room", prepare: func(_ *intake.Source, o *httpapi.Options) { o.MaxInFlight = 0 }, code: 503, slug: "busy", header: map[string]string{"Retry-After": "1"}},

@@ -84,7 +84,7 @@ func problemOf(err error) *problem {
 		k := &kind{status: http.StatusTooManyRequests, slug: "rate", title: "the source sends too much", retryAfter: tooFast.RetryAfter}
 		return &problem{kind: k, detail: err.Error(), reason: err}
 	}
-	if errors.Is(err, outbox.ErrUnavailable) || errors.Is(err, outbox.ErrAmbiguous) || isContext(err) {
+	if errors.Is(err, hooks.ErrUnavailable) || errors.Is(err, outbox.ErrUnavailable) || errors.Is(err, outbox.ErrAmbiguous) || isContext(err) {
 		// The cause names files of this machine: it is logged, not sent.
 		return &problem{kind: errTimeout, detail: errTimeout.title, reason: err}
 	}
