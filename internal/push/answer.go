@@ -40,6 +40,12 @@ func (e *ProblemError) Error() string {
 	return text
 }
 
+// Kind is the problem's kind in a word: the part of its type behind the #.
+func (e *ProblemError) Kind() string {
+	_, kind, _ := strings.Cut(e.Type, "#")
+	return kind
+}
+
 // readAnswer reads a 2xx answer into an Answer and any other into a
 // *ProblemError.
 func readAnswer(response *http.Response) (wire.Answer, error) {

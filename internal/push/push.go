@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -60,15 +61,14 @@ func (c *Client) Push(ctx context.Context, event hooks.Event) (wire.Answer, erro
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("push %s: %w", event.Secret, err)
 	}
-	payload := &payload{content: content}
+	message := message{method: http.MethodPost, url: c.URL, id: event.ID, payload: &payload{content: content}}
 	// Every way out wipes the body; what a connection still wants to read of
 	// it then fails.
-	defer payload.wipe()
-	id := event.ID
-	if id == "" {
-		id = newID()
+	defer message.payload.wipe()
+	if message.id == "" {
+		message.id = newID()
 	}
-	answer, err := c.retry(ctx, func() (wire.Answer, error) { return c.try(ctx, id, payload) })
+	answer, err := retry(ctx, c, func() (wire.Answer, error) { return try(ctx, c, message, readAnswer) })
 	if err != nil {
 		return wire.Answer{}, fmt.Errorf("push %s: %w", event.Secret, err)
 	}
@@ -105,27 +105,49 @@ func newID() string {
 	return "msg_" + hex.EncodeToString(random[:])
 }
 
-// try sends the event once.
-func (c *Client) try(ctx context.Context, id string, payload *payload) (wire.Answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, payload.reader())
+// message is what is sent and signed.
+type message struct {
+	method, url, id string
+	// payload is nil for a message without a body; its target is then signed in
+	// its place.
+	payload *payload
+}
+
+// try sends the message once.
+func try[T any](ctx context.Context, c *Client, m message, read func(*http.Response) (T, error)) (T, error) {
+	var none T
+	request, err := c.request(ctx, m)
 	if err != nil {
-		return wire.Answer{}, err
-	}
-	request.ContentLength = int64(len(payload.content))
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Accept", "application/json, "+wire.ProblemType)
-	request.Header.Set("User-Agent", "sealrelay")
-	if err := c.authenticate(request.Header, id, payload.content); err != nil {
-		return wire.Answer{}, err
+		return none, err
 	}
 	direct := *c.HTTP
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	response, err := direct.Do(request)
 	if err != nil {
-		return wire.Answer{}, unanswered(err)
+		return none, unanswered(err)
 	}
 	defer response.Body.Close()
-	return readAnswer(response)
+	return read(response)
+}
+
+func (c *Client) request(ctx context.Context, m message) (*http.Request, error) {
+	var body io.Reader
+	if m.payload != nil {
+		body = m.payload.reader()
+	}
+	request, err := http.NewRequestWithContext(ctx, m.method, m.url, body)
+	if err != nil {
+		return nil, err
+	}
+	signed := []byte(request.URL.RequestURI())
+	if m.payload != nil {
+		signed = m.payload.content
+		request.ContentLength = int64(len(signed))
+		request.Header.Set("Content-Type", "application/json")
+	}
+	request.Header.Set("Accept", "application/json, application/jose, "+wire.ProblemType)
+	request.Header.Set("User-Agent", "sealrelay")
+	return request, c.authenticate(request.Header, m.id, signed)
 }
 
 // unanswered tells a server that is not reached now from one that is not

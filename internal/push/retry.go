@@ -8,8 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
-
-	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
 // The schedule of tries: after the n-th one fails, the next begins between half
@@ -29,23 +27,24 @@ func (e *networkError) Unwrap() error { return e.err }
 
 // retry calls try until it succeeds, fails for good, or the bounds of the
 // client are reached.
-func (c *Client) retry(ctx context.Context, try func() (wire.Answer, error)) (wire.Answer, error) {
+func retry[T any](ctx context.Context, c *Client, try func() (T, error)) (T, error) {
+	var none T
 	attempts := cmp.Or(c.Attempts, DefaultAttempts)
 	end := time.Now().Add(cmp.Or(c.MaxElapsed, DefaultMaxElapsed))
 	for attempt := 1; ; attempt++ {
-		answer, err := try()
+		got, err := try()
 		if err == nil || !mayRetry(err) || ctx.Err() != nil {
-			return answer, err
+			return got, err
 		}
 		wait := waitAfter(attempt, err)
 		if attempt == attempts {
-			return wire.Answer{}, fmt.Errorf("gave up after try %d: %w", attempt, err)
+			return none, fmt.Errorf("gave up after try %d: %w", attempt, err)
 		}
 		if time.Now().Add(wait).After(end) {
-			return wire.Answer{}, fmt.Errorf("gave up after try %d, the next would be in %v: %w", attempt, wait.Round(time.Millisecond), err)
+			return none, fmt.Errorf("gave up after try %d, the next would be in %v: %w", attempt, wait.Round(time.Millisecond), err)
 		}
 		if !sleep(ctx, wait) {
-			return wire.Answer{}, fmt.Errorf("%w while waiting to try again; the last try: %w", ctx.Err(), err)
+			return none, fmt.Errorf("%w while waiting to try again; the last try: %w", ctx.Err(), err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
 	"github.com/sealrelay/sealrelay/crypto"
 	"github.com/sealrelay/sealrelay/crypto/statement"
 )
@@ -17,6 +18,10 @@ const (
 	ExitNotOpened   = 3
 	ExitAttention   = 4
 	ExitUnavailable = 5
+	// ExitSpooled: the other side is away, and what was to be sent is kept.
+	ExitSpooled = 6
+	// ExitLost: what was kept cannot be sent any more.
+	ExitLost = 7
 	// ExitInterrupted is what a shell says of a program that SIGINT ended.
 	ExitInterrupted = 130
 )
@@ -24,7 +29,9 @@ const (
 const exitCodeHelp = `Exit codes: 0 done; 1 failed; 2 wrong usage; 3 an envelope, statement or
 key was refused (wrong key, damaged, forged); 4 done, but something needs attention
 (a key fails the policy, a check found something); 5 the other side is not
-available now, try again; 130 interrupted.`
+available now, try again; 6 the service is not available now, the sealed event is kept and
+sent later; 7 what was kept cannot be sent any more, push it again; 130
+interrupted.`
 
 // ErrSilent ends a command that failed and has said why itself.
 var ErrSilent = errors.New("already told")
@@ -86,6 +93,7 @@ func notOpened(err error) bool {
 	for _, class := range []error{
 		crypto.ErrNoMatch, crypto.ErrDamaged, crypto.ErrMalformed, crypto.ErrForbidden, crypto.ErrUnsupportedKey,
 		statement.ErrSignature, statement.ErrMismatch,
+		recipientset.ErrSignature, recipientset.ErrMismatch, recipientset.ErrExpired, recipientset.ErrKey,
 	} {
 		if errors.Is(err, class) {
 			return true

@@ -1,13 +1,10 @@
 package service
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -17,54 +14,66 @@ import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
-	"github.com/sealrelay/sealrelay/hooks/verify"
 	"github.com/sealrelay/sealrelay/internal/push"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
-// senderFlags say where to send events and how to prove who sends them.
-type senderFlags struct {
-	url, secretFile, tokenFile string
-	tries                      int
-	timeout                    time.Duration
-	tls                        push.TLS
-}
-
 // pushFlags say what to push as well.
 type pushFlags struct {
 	senderFlags
-	eventID        string
-	delete, fields bool
+	eventID                   string
+	delete, fields, sendSpool bool
+}
+
+// secrets is how many are named on the command line.
+func (f *pushFlags) secrets() int {
+	if f.sendSpool {
+		return 0
+	}
+	return 1
 }
 
 func newPush() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "push SECRET",
+		Use:   "push SECRET | push --flush",
 		Short: "Send a changed secret to the service",
 		Long: `Read the value of the secret from standard input, sign it (Standard Webhooks) and
 send it to a hook endpoint of a source with the adapter "push". What may be tried
 again is tried again, under one event ID. Prints what each agent will get; exits
 with 4 if an agent is blocked.
 
-The value is sent as it comes: a newline at its end is part of it.`,
+The value is sent as it comes: a newline at its end is part of it.
+
+With --seal the value is sealed here, for the recipients that the service signs:
+the service never sees it. With --spool as well, what the service is away for is
+kept, sealed, and sent by a later push or by --flush; the exit code is then 6.`,
 		Example: `  printf %s "$NEW_PASSWORD" | sealrelay push prod/db/orders \
       --url https://relay.example:8443/v1/hooks/scripts --secret-file hook.secret
   printf '{"user":"app","password":"%s"}' "$P" | sealrelay push prod/db/orders --fields
-  sealrelay push prod/db/orders --delete`,
-		Args: cli.Arguments(cobra.ExactArgs(1)),
+  sealrelay push prod/db/orders --delete
+  sealrelay push prod/db/orders --seal --service-key service.pub --spool /var/spool/hook < value
+  sealrelay push --flush --seal --service-key service.pub --spool /var/spool/hook`,
 	}
 	f := &pushFlags{}
-	f.register(cmd)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		return cli.Arguments(cobra.ExactArgs(f.secrets()))(cmd, args)
+	}
+	f.register(cmd, false)
 	flags := cmd.Flags()
 	flags.StringVar(&f.eventID, "event-id", "", "the event's `ID`, if a failed push is to be repeated by another run")
 	flags.BoolVar(&f.delete, "delete", false, "tell that the secret was deleted; reads no value")
+	flags.BoolVar(&f.sendSpool, "flush", false, "send what waits in the spool, and nothing else")
 	flags.BoolVar(&f.fields, "fields", false, "the value is a JSON object of strings, each a named field")
-	cmd.MarkFlagsMutuallyExclusive("delete", "fields")
+	cmd.MarkFlagsMutuallyExclusive("delete", "fields", "flush")
+	cmd.MarkFlagsMutuallyExclusive("event-id", "flush")
 	asJSON := cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := f.check(); err != nil {
 			return err
+		}
+		if f.sendSpool {
+			return f.flush(cmd)
 		}
 		event, err := f.event(cmd, args[0])
 		if err != nil {
@@ -72,78 +81,16 @@ The value is sent as it comes: a newline at its end is part of it.`,
 		}
 		defer event.Value.Wipe()
 		answer, err := f.send(cmd.Context(), event)
+		var spooled *push.SpooledError
+		if errors.As(err, &spooled) {
+			return cli.WithCode(err, cli.ExitSpooled)
+		}
 		if err != nil {
 			return err
 		}
 		return printAnswer(cmd, answer, *asJSON)
 	}
 	return cmd
-}
-
-func (f *senderFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.url, "url", os.Getenv("SEALRELAY_URL"), "hook endpoint, https://HOST/v1/hooks/SOURCE (environment: SEALRELAY_URL)")
-	flags.StringVar(&f.secretFile, "secret-file", os.Getenv("SEALRELAY_SECRET_FILE"), "`file` with the secret shared with the source, whsec_... (environment: SEALRELAY_SECRET_FILE)")
-	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with a bearer token, for a source that takes one in place of a signature")
-	flags.StringVar(&f.tls.CAFile, "ca-file", os.Getenv("SEALRELAY_CA_FILE"), "PEM `file` with an authority to trust beside the system's (environment: SEALRELAY_CA_FILE)")
-	flags.StringVar(&f.tls.CertFile, "client-cert", "", "PEM `file` with a TLS client certificate")
-	flags.StringVar(&f.tls.KeyFile, "client-key", "", "PEM `file` with its private key")
-	flags.IntVar(&f.tries, "tries", push.DefaultAttempts, "how often to try at most")
-	flags.DurationVar(&f.timeout, "timeout", push.DefaultMaxElapsed, "how long to try at most")
-	cmd.MarkFlagsMutuallyExclusive("secret-file", "token-file")
-	cmd.MarkFlagsRequiredTogether("client-cert", "client-key")
-}
-
-// check finds what is wrong with the flags, before a value is read.
-func (f *senderFlags) check() error {
-	if f.url == "" {
-		return cli.UsageErrorf("missing address; give --url https://HOST/v1/hooks/SOURCE")
-	}
-	if f.tries < 1 || f.timeout <= 0 {
-		return cli.UsageErrorf("--tries and --timeout are above 0")
-	}
-	if f.tokenFile == "" && f.secretFile == "" {
-		return cli.UsageErrorf("missing credential; give --secret-file or --token-file")
-	}
-	return nil
-}
-
-// send sends the event, whose Value stays the caller's.
-func (f *senderFlags) send(ctx context.Context, event hooks.Event) (wire.Answer, error) {
-	client, err := f.client()
-	if err != nil {
-		return wire.Answer{}, err
-	}
-	return client.Push(ctx, event)
-}
-
-func (f *senderFlags) client() (*push.Client, error) {
-	httpClient, err := push.NewHTTP(f.tls)
-	if err != nil {
-		return nil, err
-	}
-	client := &push.Client{URL: f.url, HTTP: httpClient, Attempts: f.tries, MaxElapsed: f.timeout}
-	if f.tokenFile != "" {
-		client.Token, err = readSecretFile(f.tokenFile)
-		return client, err
-	}
-	text, err := readSecretFile(f.secretFile)
-	if err != nil {
-		return nil, err
-	}
-	defer text.Wipe()
-	client.Secret, err = verify.ParseSecret(text)
-	return client, err
-}
-
-// readSecretFile reads a credential without the newline at its end.
-func readSecretFile(name string) (*secretbytes.Value, error) {
-	data, err := cli.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("read credential: %w", err)
-	}
-	defer clear(data)
-	return secretbytes.Copy(bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))), nil
 }
 
 func (f *pushFlags) event(cmd *cobra.Command, name string) (hooks.Event, error) {
