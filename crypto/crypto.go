@@ -80,6 +80,12 @@ type Format struct {
 	// LegacyEnvelope says whether an envelope is made with algorithms that are
 	// read only for the sake of old senders; nil if Legacy says it for all.
 	LegacyEnvelope func(envelope []byte) bool
+	// Addressees tells whom an envelope, in any of the format's forms, is for, as
+	// far as it says: a text for each recipient, which is the same in every
+	// envelope that is sealed to one key. It returns ErrMalformed for what is no
+	// envelope of the format. What nobody without a private key can look into is
+	// not looked at.
+	Addressees func(envelope []byte) ([]string, error)
 	// Detect says whether data looks like an envelope of this format. The first
 	// 64 KiB of an envelope are enough for it.
 	Detect func(data []byte) bool

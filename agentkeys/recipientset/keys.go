@@ -17,7 +17,7 @@ func New(source, secret string, targets []agentkeys.Target, now time.Time, valid
 	now = now.UTC().Truncate(time.Second)
 	set := Set{Source: source, Secret: secret, IssuedAt: now, ExpiresAt: now.Add(validity)}
 	for _, from := range targets {
-		target := Target{Agent: from.Agent, Destination: from.Destination, Format: from.Key.Format.Name, KeyID: from.Key.ID}
+		target := name(from)
 		if err := from.Key.Check(now); err != nil {
 			target.Blocked = err.Error()
 		} else if err := set.add(from.Key); err != nil {
@@ -26,6 +26,10 @@ func New(source, secret string, targets []agentkeys.Target, now time.Time, valid
 		set.Targets = append(set.Targets, target)
 	}
 	return set, nil
+}
+
+func name(from agentkeys.Target) Target {
+	return Target{Agent: from.Agent, Destination: from.Destination, Format: from.Key.Format.Name, KeyID: from.Key.ID}
 }
 
 // add puts a key into its place, unless it is there.

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sealrelay/sealrelay/agentkeys"
 )
 
 // The classes in which a set fails.
@@ -159,9 +161,20 @@ func (s Set) checkTargets() error {
 // Digest names the recipients: whoever gets the secret, where, and with which
 // key in which format. It stays the same while a key is blocked, and over the
 // sets that are signed one after the other.
-func (s Set) Digest() string {
+func (s Set) Digest() string { return digestOf(s.Targets) }
+
+// DigestOf is the Digest of the set that New makes of the targets.
+func DigestOf(targets []agentkeys.Target) string {
+	named := make([]Target, len(targets))
+	for i, target := range targets {
+		named[i] = name(target)
+	}
+	return digestOf(named)
+}
+
+func digestOf(targets []Target) string {
 	hash := sha256.New()
-	for _, target := range s.Targets {
+	for _, target := range targets {
 		for _, part := range []string{target.Agent, target.Destination, target.Format, target.KeyID} {
 			fmt.Fprintf(hash, "%d:%s,", len(part), part) // No two lists run into the same text.
 		}

@@ -49,6 +49,7 @@ var Format = crypto.Format{
 		{Name: "raw", Write: writeRaw},
 		{Name: "armor", Write: writeArmor},
 	},
-	Stream: &crypto.Stream{Seal: sealStream, Open: openStream},
-	Detect: func(data []byte) bool { return bytes.HasPrefix(data, []byte(intro)) || isArmored(data) },
+	Stream:     &crypto.Stream{Seal: sealStream, Open: openStream},
+	Addressees: addressees,
+	Detect:     func(data []byte) bool { return bytes.HasPrefix(data, []byte(intro)) || isArmored(data) },
 }

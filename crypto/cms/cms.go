@@ -89,5 +89,6 @@ var Format = crypto.Format{
 		_, parsed, err := read(data)
 		return err == nil && parsed.isLegacy()
 	},
-	Detect: detect,
+	Addressees: addressees,
+	Detect:     detect,
 }

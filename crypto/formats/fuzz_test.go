@@ -8,7 +8,7 @@ import (
 )
 
 // FuzzDetect: looking for the format of any data, and into an envelope for what
-// is legacy, fails on none; and nothing opens without a key.
+// is legacy and whom it is for, fails on none; and nothing opens without a key.
 func FuzzDetect(f *testing.F) {
 	for _, kind := range []string{"age", "ec-p256"} {
 		public, _ := newKey(f, kind)
@@ -38,6 +38,11 @@ func FuzzDetect(f *testing.F) {
 		}
 		if found != (format.Name != "") {
 			t.Fatalf("found %v: %q", found, format.Name)
+		}
+		for _, each := range formats.All {
+			if whom, err := each.Addressees(data); err != nil && whom != nil || err == nil && !found {
+				t.Fatalf("%s is for %q, %v", each.Name, whom, err)
+			}
 		}
 		if plaintext, err := formats.Open(data); plaintext != nil || err == nil {
 			t.Fatalf("opened without a key to %q", plaintext)

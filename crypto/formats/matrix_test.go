@@ -79,7 +79,7 @@ func checkForms(t *testing.T, format crypto.Format, envelope []byte, private any
 func TestTableTells(t *testing.T) {
 	words := []string{"armor", "raw", "compact", "json", "enc", "bare"}
 	for _, format := range formats.All {
-		if len(format.Forms) == 0 || len(format.Algorithms) == 0 || format.Recipient == nil || format.Identity == nil || format.Detect == nil {
+		if len(format.Forms) == 0 || len(format.Algorithms) == 0 || format.Recipient == nil || format.Identity == nil || format.Detect == nil || format.Addressees == nil {
 			t.Errorf("%s lacks something", format.Name)
 		}
 		for _, form := range format.Forms {

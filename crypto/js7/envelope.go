@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"encoding/base64"
+	"fmt"
 )
 
 // prefix tells JS7 that a value is encrypted.
@@ -57,6 +58,16 @@ func rewrite(prefix string) func([]byte) ([]byte, error) {
 		}
 		return parsed.append([]byte(prefix)), nil
 	}
+}
+
+// addressees has the length of the wrapped key, which is that of an RSA key's
+// modulus or follows from the curve: an envelope says no more of whom it is for.
+func addressees(data []byte) ([]string, error) {
+	parsed, err := parseEnvelope(data)
+	if err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("%d bytes", len(parsed.wrapped))}, nil
 }
 
 // maxWrapped is the base64 of a key that is wrapped for RSA of 16384 bits, the

@@ -63,7 +63,8 @@ var Format = crypto.Format{
 		}
 		return identity, nil
 	},
-	Detect: detect,
+	Addressees: addressees,
+	Detect:     detect,
 }
 
 // keySize is the size of the AES keys that are made, in bytes.

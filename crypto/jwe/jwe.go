@@ -57,7 +57,21 @@ var Format = crypto.Format{
 		{Name: "compact", Write: rewrite((*envelope).compact)},
 		{Name: "json", Write: rewrite((*envelope).json)},
 	},
-	Detect: detect,
+	Addressees: addressees,
+	Detect:     detect,
+}
+
+// addressees has alg and kid of each recipient.
+func addressees(data []byte) ([]string, error) {
+	parsed, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(parsed.recipients))
+	for i, each := range parsed.recipients {
+		out[i] = each.parameters.algorithm + " " + each.parameters.keyID
+	}
+	return out, nil
 }
 
 func rewrite(write func(*envelope) ([]byte, error)) func([]byte) ([]byte, error) {

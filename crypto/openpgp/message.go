@@ -75,6 +75,23 @@ func parseMessage(raw []byte) (*message, error) {
 	}
 }
 
+// addressees has algorithm and key ID, or fingerprint, of each session key; and
+// that a password opens the message, if one does.
+func addressees(envelope []byte) ([]string, error) {
+	_, m, err := read(envelope)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, key := range m.keys {
+		out = append(out, fmt.Sprintf("%d %016x %x", key.Algo, key.KeyId, key.KeyFingerprint))
+	}
+	if m.password {
+		out = append(out, "a password")
+	}
+	return out, nil
+}
+
 // indeterminate says whether a packet has no length (RFC 9580, section 4.2.2),
 // so that nothing tells its end from a cut.
 func indeterminate(raw []byte) bool { return len(raw) > 0 && raw[0]&0xc3 == 0x83 }

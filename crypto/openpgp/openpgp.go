@@ -65,7 +65,8 @@ var Format = crypto.Format{
 			return bytes.Clone(raw), err
 		}},
 	},
-	Detect: func(data []byte) bool { return isArmored(data) || isBinary(data) },
+	Addressees: addressees,
+	Detect:     func(data []byte) bool { return isArmored(data) || isBinary(data) },
 }
 
 // policy is what is demanded of a certificate that is sealed to. SHA-1 would
