@@ -18,6 +18,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/crypto/statement"
 	"github.com/sealrelay/sealrelay/internal/config"
@@ -46,6 +47,7 @@ type App struct {
 
 	store       *sqlite.Outbox
 	intake      *intake.Intake
+	recipients  *recipientset.Signer
 	built       atomic.Pointer[Built]
 	certificate *httpapi.Certificate
 	metrics     *metrics
@@ -88,6 +90,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	a.intake = intake.New(a.store, signer.Signer, signer.seed, a.log, built.Rules)
+	a.recipients = signer.recipients
 	a.metrics = newMetrics(a.store, options.Version)
 	if a.dispatcher, err = a.newDispatcher(); err != nil {
 		return nil, errors.Join(err, a.store.Close())
@@ -106,11 +109,12 @@ func (a *App) build(cfg *config.Config) (*Built, error) {
 	return built, err
 }
 
-// signer signs statements. The seed of its key also keys the digests of
-// intake, under a label of their own.
+// signer signs statements and recipient sets. The seed of its key also keys the
+// digests of intake, under labels of their own.
 type signer struct {
 	*statement.Signer
-	seed []byte
+	recipients *recipientset.Signer
+	seed       []byte
 }
 
 func readSigner(cfg *config.Config) (*signer, error) {
@@ -123,11 +127,15 @@ func readSigner(cfg *config.Config) (*signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing_key_file: %w", err)
 	}
-	made, err := statement.NewSigner(key, cfg.Issuer)
+	statements, err := statement.NewSigner(key, cfg.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	return &signer{made, key.Seed()}, nil
+	recipients, err := recipientset.NewSigner(key, cfg.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	return &signer{statements, recipients, key.Seed()}, nil
 }
 
 func (a *App) loadCertificate() error {
@@ -193,7 +201,7 @@ func (a *App) listen() error {
 	}
 	handler := httpapi.New(httpapi.Options{
 		Intake: a.intake, TrustedProxies: proxies, MaxInFlight: a.cfg.Server.MaxInFlight,
-		Observer: a.metrics, Log: a.log,
+		Recipients: a.recipients, Observer: a.metrics, Log: a.log,
 	})
 	var tlsConfig *tls.Config
 	if a.certificate != nil {

@@ -78,7 +78,8 @@ func (b *builder) source(name string, from config.Source) *intake.Source {
 	source := &intake.Source{
 		Name: name, MayWrite: from.MayWrite, Labels: from.Labels, MaxBody: from.MaxBodyBytes,
 		Strict: from.Strict, RepeatWindow: from.RepeatWindow, AwaitWithin: from.AwaitWithin,
-		Limiter: rate.NewLimiter(rate.Limit(from.RatePerSecond), from.RateBurst),
+		RecipientsValidFor: from.RecipientsValidFor,
+		Limiter:            rate.NewLimiter(rate.Limit(from.RatePerSecond), from.RateBurst),
 	}
 	var err error
 	scheme, settings, _ := from.Scheme()

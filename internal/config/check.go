@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
 )
 
 // checker collects what is wrong.
@@ -154,6 +156,9 @@ func (s Source) check(ch *checker, name string) {
 	}
 	if s.AwaitWithin < time.Second {
 		ch.add("%s: await_within must be at least 1s", where)
+	}
+	if s.RecipientsValidFor < time.Minute || s.RecipientsValidFor > recipientset.MaxValidity {
+		ch.add("%s: recipients_valid_for must be 1m to 744h", where)
 	}
 	if s.ClientCertificate != nil && s.ClientCertificate.CAFile == "" {
 		ch.add("%s: client_certificate: ca_file is missing", where)

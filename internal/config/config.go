@@ -147,6 +147,9 @@ type Source struct {
 	// source told of its change without the value; then there is an alert. At
 	// least 1s. Default: 1h
 	AwaitWithin time.Duration `yaml:"await_within"`
+	// RecipientsValidFor is how long the recipients are good that a source
+	// fetches which seals by itself. 1m to 744h. Default: 24h
+	RecipientsValidFor time.Duration `yaml:"recipients_valid_for"`
 }
 
 // ClientCertificate is what a sender's TLS client certificate must be.

@@ -68,6 +68,7 @@ func (c *Config) setDefaults() {
 		set(&source.MaxBodyBytes, 1<<20)
 		set(&source.RepeatWindow, 10*time.Minute)
 		set(&source.AwaitWithin, time.Hour)
+		set(&source.RecipientsValidFor, 24*time.Hour)
 		c.Sources[name] = source
 	}
 }

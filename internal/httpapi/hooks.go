@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -46,26 +45,22 @@ func (s slots) take() (release func(), err error) {
 // receive answers 202 or 200 only after what the answer says is durable.
 func (a *hooksAPI) receive(c echo.Context) error {
 	started := time.Now()
-	name := c.Param("source")
-	source := a.Intake.Rules().Source(name)
-	if source == nil {
-		a.Observer.Hook("unknown", errUnknownSource.slug, time.Since(started))
-		return fmt.Errorf("%w; correct the last part of the URL, or add the source to the configuration and reload", errUnknownSource)
+	source, err := a.source(c.Param("source"), started)
+	if err != nil {
+		return err
 	}
 	result, err := a.accept(c, source, started)
 	if err != nil {
 		return a.refuse(c, source, started, err)
 	}
-	a.Observer.Hook(name, outcome(result), time.Since(started))
+	a.Observer.Hook(source.Name, outcome(result), time.Since(started))
 	return respond(c, source, result)
 }
 
 // refuse says no, in the sender's protocol where that has words for it. What is
 // to be tried again, or is a defect here, is told by the status alone.
 func (a *hooksAPI) refuse(c echo.Context, source *intake.Source, started time.Time, err error) error {
-	p := problemOf(err)
-	a.Observer.Hook(source.Name, p.slug, time.Since(started))
-	a.Log.Warn().Str("source", source.Name).Str("remote", c.RealIP()).Int("status", p.status).Str("problem", p.slug).AnErr("reason", p.reason).Msg("hook refused")
+	p := a.refusal(c, source, started, err)
 	if own, ok := source.Adapter.(hooks.Answerer); ok && p.retryAfter == 0 && p.status < http.StatusInternalServerError {
 		if reply, ok := own.Answer(err); ok {
 			return write(c, reply)
@@ -74,13 +69,17 @@ func (a *hooksAPI) refuse(c echo.Context, source *intake.Source, started time.Ti
 	return p
 }
 
+// refusal tells the operator of it.
+func (a *hooksAPI) refusal(c echo.Context, source *intake.Source, started time.Time, err error) *problem {
+	p := problemOf(err)
+	a.Observer.Hook(source.Name, p.slug, time.Since(started))
+	a.Log.Warn().Str("source", source.Name).Str("remote", c.RealIP()).Int("status", p.status).Str("problem", p.slug).AnErr("reason", p.reason).Msg("hook refused")
+	return p
+}
+
 func (a *hooksAPI) accept(c echo.Context, source *intake.Source, received time.Time) (intake.Result, error) {
-	r := c.Request()
-	remote, err := netip.ParseAddr(c.RealIP())
+	request, err := admit(c, source, received)
 	if err != nil {
-		return intake.Result{}, fmt.Errorf("%w: the sender's address cannot be read; a proxy of trusted_proxies has to write addresses into X-Forwarded-For", intake.ErrForbidden)
-	}
-	if err := source.Admit(remote, clientChain(r), received); err != nil {
 		return intake.Result{}, err
 	}
 	if reply, done, err := preflight(c, source); done {
@@ -98,10 +97,8 @@ func (a *hooksAPI) accept(c echo.Context, source *intake.Source, received time.T
 	defer done()
 	var result intake.Result
 	err = body.Expose(func(plaintext []byte) error {
-		result, err = a.Intake.Accept(r.Context(), source, &hooks.Request{
-			Method: r.Method, URL: asked(r), Header: r.Header, Body: plaintext,
-			Remote: remote, ClientChain: clientChain(r), Received: received,
-		})
+		request.Body = plaintext
+		result, err = a.Intake.Accept(c.Request().Context(), source, request)
 		return err
 	})
 	return result, err

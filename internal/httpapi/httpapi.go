@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
 	"github.com/sealrelay/sealrelay/internal/intake"
 )
 
@@ -33,8 +34,10 @@ type Options struct {
 	// MaxInFlight is how many hooks are worked on at once. The bodies of four
 	// times as many may be arriving.
 	MaxInFlight int
-	Observer    Observer
-	Log         zerolog.Logger
+	// Recipients signs the sets of recipients for sources that seal.
+	Recipients *recipientset.Signer
+	Observer   Observer
+	Log        zerolog.Logger
 }
 
 // New makes the handler that password managers call.
@@ -46,6 +49,8 @@ func New(o Options) http.Handler {
 	// Delinea's senders put a path of their own behind the address they are
 	// given.
 	e.Any("/v1/hooks/:source/api/secretchanged", api.receive)
+	e.POST("/v1/hooks/:source/sealed", api.receiveSealed)
+	e.GET("/v1/recipients", api.recipients)
 	return e
 }
 

@@ -55,6 +55,7 @@ var classes = []struct {
 	{intake.ErrForbidden, &kind{status: http.StatusForbidden, slug: "forbidden", title: "the source may not do that"}},
 	{intake.ErrNoRoute, &kind{status: http.StatusUnprocessableEntity, slug: "no-route", title: "nobody would get the secret"}},
 	{intake.ErrReplayed, &kind{status: http.StatusConflict, slug: "replayed", title: "the request was sent before"}},
+	{intake.ErrRecipientsChanged, &kind{status: http.StatusConflict, slug: "recipients-changed", title: "what was sealed is not for those who get the secret now"}},
 	{intake.ErrKeyRefused, &kind{status: http.StatusUnprocessableEntity, slug: "key-refused", title: "an agent's key fails the policy"}},
 }
 

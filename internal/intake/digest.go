@@ -47,7 +47,11 @@ func (d digests) ofMessage(source string, message []byte) string {
 // same agents: one more agent, another key or one that was mended make a new
 // version of an old value.
 // usable says whether the event gets sealed for the target at an index.
+// There is none of an event that its sender has sealed.
 func (d digests) ofValue(ev *event, usable func(i int) bool) ([]byte, error) {
+	if ev.sealed != nil {
+		return nil, nil
+	}
 	mac := hmac.New(sha256.New, d.value)
 	write(mac, []byte(ev.Secret))
 	write(mac, []byte(ev.Operation))

@@ -16,6 +16,9 @@ var (
 	// ErrReplayed: a signed body that came before, with changes of the secret
 	// since.
 	ErrReplayed = errors.New("the request was sent before")
+	// ErrRecipientsChanged: what the sender has sealed is not for exactly those
+	// who get the secret now, or not with exactly their keys.
+	ErrRecipientsChanged = errors.New("the recipients changed")
 	// ErrKeyRefused: a strict source, and an agent's key fails the policy.
 	ErrKeyRefused = errors.New("an agent's key fails the policy")
 )

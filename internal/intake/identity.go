@@ -80,7 +80,7 @@ func checkEventID(id string) error {
 // remembered is looked up, because a repeat is given the stored answer first.
 func (in *Intake) prior(ctx context.Context, ev *event) (outbox.Prior, error) {
 	if !ev.unnamed {
-		if known, ok := in.latest.of(ev.Secret); ok && !ev.source.Strict && !stale(ev.OccurredAt, known.OccurredAt) {
+		if known, ok := in.latest.of(ev.Secret); ok && !ev.mayBeRefused(known) {
 			return known, nil
 		}
 	}
@@ -91,6 +91,11 @@ func (in *Intake) prior(ctx context.Context, ev *event) (outbox.Prior, error) {
 	ev.ID = ev.body + strconv.FormatInt(prior.Version+1, 10)
 	prior.Answer, err = in.repeated(ctx, ev, prior.Version)
 	return prior, err
+}
+
+// mayBeRefused says whether the event may be refused for its keys, or as stale.
+func (ev *event) mayBeRefused(known outbox.Prior) bool {
+	return ev.source.Strict || ev.sealed != nil && ev.sealed.changed != nil || stale(ev.OccurredAt, known.OccurredAt)
 }
 
 // repeated is the answer to an earlier event of the same signed body within the

@@ -72,6 +72,8 @@ type event struct {
 	unnamed bool
 	// body is what the ID of an event begins with that is known by its body.
 	body string
+	// sealed is what the sender has sealed; nil if it is sealed here.
+	sealed *sealed
 }
 
 // Result is what a request comes to. One of its parts is set; without any, the

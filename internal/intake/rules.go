@@ -89,6 +89,9 @@ type Source struct {
 	RepeatWindow time.Duration
 	// AwaitWithin is how long the value of a changed secret may take to come.
 	AwaitWithin time.Duration
+	// RecipientsValidFor is how long a set of recipients is good that the source
+	// seals for.
+	RecipientsValidFor time.Duration
 
 	rules *Rules
 }

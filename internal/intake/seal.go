@@ -56,8 +56,12 @@ func (in *Intake) seal(ev *event, version int64) ([]outbox.Sealed, error) {
 }
 
 // sealKeys makes the envelope of each key among the targets. A delete has no
-// value: its envelopes are empty, and no key needs to be fit for anything.
+// value: its envelopes are empty, and no key needs to be fit for anything. What
+// the sender has sealed is taken as it is.
 func sealKeys(ev *event) (map[*agentkeys.Key]*envelope, error) {
+	if ev.sealed != nil {
+		return ev.sealed.envelopes, ev.sealed.changed
+	}
 	var keys []*agentkeys.Key
 	envelopes := make(map[*agentkeys.Key]*envelope, len(ev.targets))
 	for _, target := range ev.targets {
