@@ -99,8 +99,15 @@ func (s *Spool) prepare() error {
 			return err
 		}
 	}
-	_, err := durable.Sweep(s.root, time.Now().Add(-sweepAfter))
-	return err
+	if _, err := durable.Sweep(s.root, time.Now().Add(-sweepAfter)); err != nil {
+		return err
+	}
+	// The lock makes its file for all to read.
+	lock, err := s.root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return lock.Close()
 }
 
 // Dir is the folder's path.
