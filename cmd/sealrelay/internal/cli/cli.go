@@ -24,7 +24,9 @@ func Main(root *cobra.Command, unavailable func(error) bool) int {
 		fmt.Fprintf(os.Stderr, "sealrelay: warning: %v\n", err)
 	}
 	err := Run(newInterruptible(), root, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	if err != nil && unavailable(err) {
+	// A command with exit codes of its own keeps them.
+	var coded codedError
+	if err != nil && !errors.As(err, &coded) && unavailable(err) {
 		return ExitUnavailable
 	}
 	return ExitCode(err)

@@ -14,6 +14,7 @@ func Commands(version string) []cli.Command {
 		{Name: "demo", New: func() *cobra.Command { return newDemo(version) }},
 		{Name: "serve", New: func() *cobra.Command { return newServe(version) }},
 		{Name: "push", New: newPush},
+		{Name: "hook", New: newHook},
 		{Name: "agents", New: newAgents},
 		{Name: "secrets", New: newSecrets},
 		{Name: "deliveries", New: newDeliveries},
