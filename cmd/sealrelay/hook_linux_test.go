@@ -32,7 +32,7 @@ func TestHookHidesArguments(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	})
 	command := exec.CommandContext(t.Context(), filepath.Join(dir, "sealrelay"), "hook", "manageengine",
-		"--url", url, "--secret-file", credentialFile(t), "--", "db", "db.example.com", "orders", old, changed)
+		"--seal=false", "--url", url, "--secret-file", credentialFile(t), "--", "db", "db.example.com", "orders", old, changed)
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
 	if err := command.Start(); err != nil {
@@ -47,7 +47,7 @@ func TestHookHidesArguments(t *testing.T) {
 	if err := command.Wait(); command.ProcessState.ExitCode() != 1 {
 		t.Errorf("%v, output is %s", err, &out)
 	}
-	if !bytes.Contains(line, []byte("manageengine\x00--url\x00")) {
+	if !bytes.Contains(line, []byte("manageengine\x00--seal=false\x00--url\x00")) {
 		t.Errorf("the command line is not the program's: %q", line)
 	}
 	for _, value := range []string{old, changed, "password"} {
@@ -66,7 +66,7 @@ func TestHookConversationShowsNothing(t *testing.T) {
 	const value = "dummy-new-password"
 	url := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	master, slave := newTerminal(t)
-	command := exec.CommandContext(t.Context(), filepath.Join(programDir(t), "sealrelay"), "hook", "cyberark-tpc", "--url", url, "--secret-file", credentialFile(t))
+	command := exec.CommandContext(t.Context(), filepath.Join(programDir(t), "sealrelay"), "hook", "cyberark-tpc", "--seal=false", "--url", url, "--secret-file", credentialFile(t))
 	command.Stdin, command.Stdout, command.Stderr = slave, slave, io.Discard
 	command.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
 	if err := command.Start(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/scripts"
+	"github.com/sealrelay/sealrelay/internal/push"
 )
 
 func newHook() *cobra.Command {
@@ -65,7 +66,7 @@ func hookHelp(name string, product scripts.Product) string {
 	if product.Caution != "" {
 		help += "\n\nNot confirmed: " + product.Caution + "."
 	}
-	help += "\n\nThe exit code is 0 if the service has accepted the change"
+	help += "\n\nThe value is sealed here, unless --seal=false is given. The exit code is 0 if the\nservice has accepted the change, or it waits in the spool"
 	if product.Generic {
 		help += "; the other codes are those of every command."
 	} else {
@@ -75,7 +76,7 @@ func hookHelp(name string, product scripts.Product) string {
 }
 
 func (f *hookFlags) register(cmd *cobra.Command) {
-	f.senderFlags.register(cmd)
+	f.senderFlags.register(cmd, true)
 	flags := cmd.Flags()
 	flags.StringVar(&f.secret, "secret", "", "the secret's `name`")
 	flags.StringVar(&f.template, "secret-template", "", "the secret's name as a `text` with {field} in it")
@@ -189,8 +190,14 @@ func (f *hookFlags) sendAll(cmd *cobra.Command, events []hooks.Event) error {
 	var failed []error
 	for _, event := range events {
 		answer, err := f.send(cmd.Context(), event)
-		if err == nil {
+		var spooled *push.SpooledError
+		switch {
+		case err == nil:
 			err = f.printAnswer(cmd, answer)
+		case errors.As(err, &spooled):
+			// It will be sent; the product need not do anything again.
+			fmt.Fprintf(cmd.ErrOrStderr(), "sealrelay: note: %v\n", err)
+			err = nil
 		}
 		failed = append(failed, err)
 	}
