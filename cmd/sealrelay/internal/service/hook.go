@@ -18,7 +18,7 @@ import (
 )
 
 func newHook() *cobra.Command {
-	var children []*cobra.Command
+	children := []*cobra.Command{newHookInstall()}
 	for _, name := range slices.Sorted(maps.Keys(scripts.Table)) {
 		children = append(children, newHookProduct(name, scripts.Table[name]))
 	}
