@@ -16,9 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// credential is a signing secret for tests.
-const credential = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
 // TestHookHidesArguments: the passwords that a product puts on the command line
 // are gone from the list of processes by the time that something is sent. The
 // program is looked at while the service makes it wait.

@@ -1,6 +1,5 @@
 # Keeper's Gateway pipes to this, after a rotation, what was rotated, as one line
 # of base64. The value is on no command line.
-$ErrorActionPreference = 'Stop'
 $options = @(
     '--url', 'https://relay.example:8443/v1/hooks/keeper',
     '--secret-file', 'C:\ProgramData\sealrelay-hook\hook.secret',
@@ -8,5 +7,6 @@ $options = @(
     '--spool', 'C:\ProgramData\sealrelay-hook\spool',
     '--prefix=prod/', '--name-from', 'title'
 )
+$global:LASTEXITCODE = 1 # until the program has run
 $input | & 'C:\Program Files\sealrelay\sealrelay.exe' hook keeper @options
 exit $LASTEXITCODE

@@ -6,7 +6,6 @@ param(
     [string]$UserName,
     [Parameter(Mandatory)][string]$NewPassword
 )
-$ErrorActionPreference = 'Stop'
 $options = @(
     '--url', 'https://relay.example:8443/v1/hooks/passwordstate',
     '--secret-file', 'C:\ProgramData\sealrelay-hook\hook.secret',
@@ -14,6 +13,7 @@ $options = @(
     '--spool', 'C:\ProgramData\sealrelay-hook\spool',
     '--prefix=prod/'
 )
+$global:LASTEXITCODE = 1 # until the program has run
 $value = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($NewPassword))
 @{ key = $Key; host = $HostName; username = $UserName; value_base64 = $value } | ConvertTo-Json -Compress |
     & 'C:\Program Files\sealrelay\sealrelay.exe' hook passwordstate @options
