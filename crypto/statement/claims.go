@@ -100,7 +100,7 @@ func (c Claims) check() error {
 		return errors.New("a statement of a set needs format and key ID")
 	case c.Operation == "delete" && c.Digest != Digest(nil):
 		return errors.New("a statement of a delete has the digest of no bytes")
-	case !isDigest(c.Digest):
+	case !IsDigest(c.Digest):
 		return errors.New("a statement needs the digest of the envelope, in lower-case hex")
 	case c.IssuedAt.Unix() <= 0:
 		return errors.New("a statement needs the time of its issue")
@@ -108,7 +108,8 @@ func (c Claims) check() error {
 	return nil
 }
 
-func isDigest(text string) bool {
+// IsDigest says whether text has the form of a Digest.
+func IsDigest(text string) bool {
 	sum, err := hex.DecodeString(text)
 	return err == nil && len(sum) == sha256.Size && hex.EncodeToString(sum) == text
 }
