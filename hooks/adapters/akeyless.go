@@ -2,7 +2,6 @@ package adapters
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/jsonscan"
@@ -17,8 +16,9 @@ import (
 // describes forwarded events in general: an object with a member for each type
 // of event, which is an array of objects with the item's name, the whole alone
 // or inside a member "Akeyless Events". That a webhook sends the same, and how
-// the types are spelled there, is not confirmed: case, spaces and hyphens do
-// not count. With Secret and Type a body is one event, or an array of them.
+// the types are spelled there, is not confirmed: case, spaces, hyphens and
+// underscores do not count. With Secret and Type a body is one event, or an
+// array of them.
 type Akeyless Mapping
 
 // akeylessChanges are the types after which there is a new value, of those that
@@ -36,7 +36,7 @@ func NewAkeyless(settings Akeyless) (hooks.Adapter, error) {
 	}
 	changed := map[string]bool{}
 	for _, kind := range settings.ChangedTypes {
-		changed[lettersOf(kind)] = true
+		changed[wordsOf(kind)] = true
 	}
 	return newObjectAdapter(settings.Names, func(root jsonscan.Value) ([]notice, error) {
 		if inner := root.At(jsonscan.Pointer{"Akeyless Events"}); inner.Kind() != jsonscan.Missing {
@@ -52,7 +52,7 @@ func readAkeyless(root jsonscan.Value, changed map[string]bool) ([]notice, error
 		if events.Kind() != jsonscan.Array {
 			return nil, malformed("a member is %s, not an array of events; set secret and type if this is not how your messages are built", events.Kind())
 		}
-		if !changed[lettersOf(kind.Text())] {
+		if !changed[wordsOf(kind.Text())] {
 			continue
 		}
 		for event := range events.Elements() {
@@ -66,12 +66,8 @@ func readAkeyless(root jsonscan.Value, changed map[string]bool) ([]notice, error
 	return notices, nil
 }
 
-// lettersOf is the letters of an event type, in lower case.
-func lettersOf(kind string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsLetter(r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, kind)
-}
+// joiners are what stands between the words of an event type.
+var joiners = strings.NewReplacer(" ", "", "-", "", "_", "")
+
+// wordsOf is an event type in lower case, without what stands between its words.
+func wordsOf(kind string) string { return strings.ToLower(joiners.Replace(kind)) }

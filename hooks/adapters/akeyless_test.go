@@ -53,7 +53,7 @@ func FuzzAkeyless(f *testing.F) {
 		}
 		var told []string
 		for kind, events := range body {
-			letters := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(kind))
+			letters := strings.ToLower(strings.NewReplacer(" ", "", "-", "", "_", "").Replace(kind))
 			if letters != "staticsecretupdated" && letters != "rotatedsecretsuccess" {
 				continue
 			}

@@ -15,6 +15,7 @@ func Commands(version string) []cli.Command {
 		{Name: "serve", New: func() *cobra.Command { return newServe(version) }},
 		{Name: "push", New: newPush},
 		{Name: "hook", New: newHook},
+		{Name: "source", New: newSource},
 		{Name: "agents", New: newAgents},
 		{Name: "secrets", New: newSecrets},
 		{Name: "deliveries", New: newDeliveries},

@@ -1,0 +1,177 @@
+package sourcetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sealrelay/sealrelay/internal/wire"
+)
+
+// Runner sends cases to one source of a running service. Its fields are set
+// before the first Run; it is for one goroutine at a time.
+type Runner struct {
+	// Address is the service's address without a path: https://HOST:PORT.
+	Address string
+	// Source is the source's name.
+	Source string
+	// HTTP does the requests, apart from following redirects.
+	HTTP *http.Client
+	// Signer signs what has to be signed; nil if there is none.
+	Signer *Signer
+}
+
+// Result is what came of a case.
+type Result struct {
+	Case   string `json:"case"`
+	Expect Answer `json:"expect"`
+	// Got is the last answer; the zero Answer if the case was skipped.
+	Got Answer `json:"got"`
+	// OK says that the answer is the one that is expected.
+	OK bool `json:"ok"`
+	// Skipped is why nothing was sent.
+	Skipped string `json:"skipped,omitempty"`
+	// Detail is what the service says of a refusal. It has no control characters.
+	Detail string `json:"detail,omitempty"`
+	Needs  string `json:"needs,omitempty"`
+}
+
+// Run sends the case and compares the answer. The error says that the service
+// was not reached, or ctx ended.
+func (r *Runner) Run(ctx context.Context, c *Case) (Result, error) {
+	result := Result{Case: c.Name, Expect: c.Expect, Needs: c.Needs}
+	if c.Sign != "" {
+		if result.Skipped = r.Signer.refuses(c.Sign); result.Skipped != "" {
+			return result, nil
+		}
+	}
+	filled := c.fill(time.Now())
+	defer clear(filled.body)
+	for range c.Times {
+		var err error
+		if result.Got, result.Detail, err = r.send(ctx, filled); err != nil {
+			return result, fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
+	result.OK = result.Got == c.Expect
+	return result, nil
+}
+
+// filled is a case with its placeholders filled in.
+type filled struct {
+	*Case
+	id     string
+	rest   string
+	header http.Header
+	body   []byte
+}
+
+func (c *Case) fill(now time.Time) filled {
+	f := filled{Case: c, id: newID(), header: http.Header{}}
+	fillers := []struct{ placeholder, with string }{
+		{"{{id}}", f.id}, {"{{now}}", strconv.FormatInt(now.Unix(), 10)},
+		{"{{now_ms}}", strconv.FormatInt(now.UnixMilli(), 10)}, {"{{now_iso}}", now.UTC().Format(time.RFC3339)},
+	}
+	text := func(s string) string {
+		for _, filler := range fillers {
+			s = strings.ReplaceAll(s, filler.placeholder, filler.with)
+		}
+		return s
+	}
+	for name, lines := range c.header {
+		for _, line := range lines {
+			f.header.Add(name, text(line))
+		}
+	}
+	f.rest, f.body = text(c.rest), bytes.Clone(c.body)
+	for _, filler := range fillers {
+		replaced := bytes.ReplaceAll(f.body, []byte(filler.placeholder), []byte(filler.with))
+		clear(f.body)
+		f.body = replaced
+	}
+	return f
+}
+
+// send sends the case once.
+func (r *Runner) send(ctx context.Context, f filled) (Answer, string, error) {
+	request, err := http.NewRequestWithContext(ctx, f.method, r.Address+hooksPath+r.Source+f.rest, bytes.NewReader(f.body))
+	if err != nil {
+		return Answer{}, "", errors.New("the request cannot be sent to this address; check --url")
+	}
+	request.Header = f.header.Clone()
+	if request.Header.Get("User-Agent") == "" {
+		request.Header.Set("User-Agent", "sealrelay")
+	}
+	if f.Sign != "" {
+		if err := r.Signer.sign(request, f.id, f.body, time.Now()); err != nil {
+			return Answer{}, "", fmt.Errorf("sign: %w", err)
+		}
+	}
+	direct := *r.HTTP
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := direct.Do(request)
+	if err != nil {
+		return Answer{}, "", r.unanswered(err)
+	}
+	defer response.Body.Close()
+	return read(response)
+}
+
+// unanswered is err without the address's query, which may have a credential. It
+// tells a service that is not reached now from one that is not trusted, which
+// stays so.
+func (r *Runner) unanswered(err error) error {
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return fmt.Errorf("the service is not trusted: %w; give its authority with --ca-file, or correct the host in --url", untrusted)
+	}
+	var unreached *url.Error
+	if errors.As(err, &unreached) {
+		return &url.Error{Op: unreached.Op, URL: r.Address, Err: unreached.Err}
+	}
+	return err
+}
+
+// read tells an answer apart.
+func read(response *http.Response) (Answer, string, error) {
+	answer := Answer{Status: response.StatusCode, Word: "reply"}
+	body, err := readBounded(response.Body)
+	if err != nil {
+		return Answer{}, "", err
+	}
+	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if media == wire.ProblemType {
+		var problem wire.Problem
+		if json.Unmarshal(body, &problem) == nil && problem.Type != "" {
+			answer.Word = printable(problem.Type[strings.LastIndexAny(problem.Type, "#/")+1:])
+		}
+		return answer, printable(problem.Detail), nil
+	}
+	var success struct {
+		Status wire.Status `json:"status"`
+	}
+	if response.StatusCode/100 == 2 && json.Unmarshal(body, &success) == nil && success.Status != "" {
+		answer.Word = printable(string(success.Status))
+	}
+	return answer, "", nil
+}
+
+// printable keeps a server from sending control sequences to a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
