@@ -21,8 +21,6 @@ type sample struct {
 	// media is the Content-Type; application/json if empty.
 	media  string
 	header http.Header
-	// catalogued says that testdata/hooks has requests for the adapter.
-	catalogued bool
 	// body is the request's body; PAD in it stands for what makes it 1 KiB.
 	body string
 }
@@ -32,16 +30,16 @@ var samples = []sample{
 	{adapter: "json", config: "{secret: /name, value: /value, event_id: /id}", body: `{"id":"1","name":"prod/db","value":"tiger","more":{"text":"PAD"}}`},
 	{adapter: "push", config: "{}", body: `{"secret":"prod/db","operation":"set","value":"PAD"}`},
 	{
-		adapter: "eso-push", config: "{}", target: "?secret=prod%2Fdb", catalogued: true,
+		adapter: "eso-push", config: "{}", target: "?secret=prod%2Fdb",
 		body: `{"source":"eso","key":"prod/db","value":"PAD","delivery_id":"d7a0","ts":1767225600}`,
 	},
-	{adapter: "aws-secrets-manager", config: "{}", catalogued: true, body: strings.Replace(awsUpdated, "012345678901", "PAD", 1)},
-	{adapter: "azure-event-grid", config: "{}", catalogued: true, body: "[" + strings.Replace(gridCreated, "1559081980", "PAD", 1) + "]"},
+	{adapter: "aws-secrets-manager", config: "{}", body: strings.Replace(awsUpdated, "012345678901", "PAD", 1)},
+	{adapter: "azure-event-grid", config: "{}", body: "[" + strings.Replace(gridCreated, "1559081980", "PAD", 1) + "]"},
 	{
-		adapter: "cloudevents", config: "{value: /value, delete_types: [com.example.secret.removed]}", media: ceStructured, catalogued: true,
+		adapter: "cloudevents", config: "{value: /value, delete_types: [com.example.secret.removed]}", media: ceStructured,
 		body: ceEvent(`"subject":"prod/db","data":{"value":"tiger","more":"PAD"}`),
 	},
-	{adapter: "gcp-pubsub", config: "{}", catalogued: true, body: gcpPush(gcpAdded + `,"more":"PAD"`).body},
+	{adapter: "gcp-pubsub", config: "{}", body: gcpPush(gcpAdded + `,"more":"PAD"`).body},
 }
 
 func (s sample) isJSON() bool { return s.media == "" || strings.HasSuffix(s.media, "+json") }

@@ -25,7 +25,13 @@ var noticeSamples = []noticeSample{
 	{"doppler", "{}", `{"type":"config.secrets.update","config":{"name":"prd","project":"jobs"},"workplace":{"name":"PAD"},"diff":{"added":[],"removed":[],"updated":["DB_PASSWORD"]}}`},
 	{"infisical", "{}", `{"event":"secrets.modified","project":{"projectId":"p-1","projectName":"PAD","environment":"prod","secretPath":"/jobs"},"timestamp":1767225600000}`},
 	{"keeper-alert", "{}", `{"type":"Record changed","key":"abc","ts":"1767225600","more":"PAD"}`},
-	{"psono", "{}", `event=UPDATE_SECRET_SUCCESS&secret_id=5f7a&more=PAD`},
+	{"psono", "{}", `{"event":"UPDATE_SECRET_SUCCESS","secret_id":"5f7a","more":"PAD"}`},
+}
+
+func init() {
+	for _, s := range noticeSamples {
+		samples = append(samples, sample{adapter: s.adapter, config: s.config, body: s.body})
+	}
 }
 
 // notices are the events that an adapter of Table reads.

@@ -10,9 +10,10 @@
 //	# times: 2              send it so often; the last answer counts
 //	# needs: text           what has to be so on the server
 //
-// The word of a success is the "status" of its JSON; of a refusal it is the last
-// part of the problem's type (RFC 9457); "reply" stands for an answer in a
-// sender's own protocol, which has neither.
+// The word of a success is the "status" of its JSON, or "exists" where the sender
+// asked whether a secret does; of a refusal it is the last part of the problem's
+// type (RFC 9457); "reply" stands for an answer in a sender's own protocol, which
+// has neither.
 //
 // The request's path is /v1/hooks/ANY, with what else belongs to it behind: ANY
 // is replaced by the name of the source. The host is that of the service. In

@@ -18,6 +18,9 @@ import (
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
+// reply is the word of an answer in a sender's own protocol.
+const reply = "reply"
+
 // Runner sends cases to one source of a running service. Its fields are set
 // before the first Run; it is for one goroutine at a time.
 type Runner struct {
@@ -144,7 +147,7 @@ func (r *Runner) unanswered(err error) error {
 
 // read tells an answer apart.
 func read(response *http.Response) (Answer, string, error) {
-	answer := Answer{Status: response.StatusCode, Word: "reply"}
+	answer := Answer{Status: response.StatusCode, Word: reply}
 	body, err := readBounded(response.Body)
 	if err != nil {
 		return Answer{}, "", err
@@ -157,13 +160,25 @@ func read(response *http.Response) (Answer, string, error) {
 		}
 		return answer, printable(problem.Detail), nil
 	}
-	var success struct {
-		Status wire.Status `json:"status"`
-	}
-	if response.StatusCode/100 == 2 && json.Unmarshal(body, &success) == nil && success.Status != "" {
-		answer.Word = printable(string(success.Status))
+	if response.StatusCode/100 == 2 {
+		answer.Word = wordOf(body)
 	}
 	return answer, "", nil
+}
+
+// wordOf is the word of a success.
+func wordOf(body []byte) string {
+	var success struct {
+		Status wire.Status `json:"status"`
+		Exists bool        `json:"exists"`
+	}
+	switch err := json.Unmarshal(body, &success); {
+	case err == nil && success.Status != "":
+		return printable(string(success.Status))
+	case err == nil && success.Exists:
+		return "exists"
+	}
+	return reply
 }
 
 // printable keeps a server from sending control sequences to a terminal.
