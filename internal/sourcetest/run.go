@@ -3,7 +3,9 @@ package sourcetest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,13 +76,14 @@ func (r *Runner) Run(ctx context.Context, c *Case) (Result, error) {
 type filled struct {
 	*Case
 	id     string
+	at     time.Time
 	rest   string
 	header http.Header
 	body   []byte
 }
 
 func (c *Case) fill(now time.Time) filled {
-	f := filled{Case: c, id: newID(), header: http.Header{}}
+	f := filled{Case: c, id: newID(), at: now, header: http.Header{}}
 	fillers := []struct{ placeholder, with string }{
 		{"{{id}}", f.id}, {"{{now}}", strconv.FormatInt(now.Unix(), 10)},
 		{"{{now_ms}}", strconv.FormatInt(now.UnixMilli(), 10)}, {"{{now_iso}}", now.UTC().Format(time.RFC3339)},
@@ -105,6 +108,13 @@ func (c *Case) fill(now time.Time) filled {
 	return f
 }
 
+// newID is an ID for a case, which no other run has.
+func newID() string {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	return "test_" + hex.EncodeToString(random[:])
+}
+
 // send sends the case once.
 func (r *Runner) send(ctx context.Context, f filled) (Answer, string, error) {
 	request, err := http.NewRequestWithContext(ctx, f.method, r.Address+hooksPath+r.Source+f.rest, bytes.NewReader(f.body))
@@ -116,7 +126,7 @@ func (r *Runner) send(ctx context.Context, f filled) (Answer, string, error) {
 		request.Header.Set("User-Agent", "sealrelay")
 	}
 	if f.Sign != "" {
-		if err := r.Signer.sign(request, f.id, f.body, time.Now()); err != nil {
+		if err := r.Signer.sign(request, f.id, f.body, f.at); err != nil {
 			return Answer{}, "", fmt.Errorf("sign: %w", err)
 		}
 	}

@@ -178,11 +178,11 @@ func TestSignatures(t *testing.T) {
 			s := serve(t, accepted)
 			r := s.runner(t, signer)
 			body := `{"timestamp":{{now_ms}}}`
-			run(t, r, "# expect: 202 accepted\n# sign: "+test.scheme+"\nPOST /v1/hooks/x HTTP/1.1\nHost: h\n\n"+body)
+			run(t, r, "# expect: 202 accepted\n# sign: "+test.scheme+"\nPOST /v1/hooks/x?a=b HTTP/1.1\nHost: h\nX-Two: 2\n\n"+body)
 			if _, err := verifier.Verify(s.requests[0]); err != nil {
 				t.Errorf("with a body: %v", err)
 			}
-			run(t, r, "# expect: 202 accepted\nPOST /v1/hooks/x HTTP/1.1\nHost: h\n\n"+body)
+			run(t, r, "# expect: 202 accepted\nPOST /v1/hooks/x HTTP/1.1\nHost: h\nX-Two: 2\n\n"+body)
 			if _, err := verifier.Verify(s.requests[1]); !errors.Is(err, hooks.ErrUnauthenticated) {
 				t.Errorf("unsigned: %v", err)
 			}
@@ -206,7 +206,7 @@ func TestSkips(t *testing.T) {
 	}{
 		"bearer":  {nil, "it has to be signed, and there is no configuration with the source's secret"},
 		"doppler": {signer, "it is for the verifier doppler, and the source has bearer"},
-		"unknown": {unknown, "this program cannot sign for the verifier unknown"},
+		"unknown": {unknown, "this program cannot sign for the verifier unknown; send a file that is signed already"},
 	} {
 		result := run(t, s.runner(t, test.signer), "# expect: 202 accepted\n# sign: "+scheme+"\nPOST /v1/hooks/x HTTP/1.1\nHost: h\n\n{}")
 		if result.OK || result.Skipped != test.want {
