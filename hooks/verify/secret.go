@@ -38,24 +38,29 @@ type Secret struct {
 func ParseSecret(text *hooks.Value) (*Secret, error) {
 	var secret *Secret
 	err := text.Expose(func(text []byte) error {
-		encoded, found := bytes.CutPrefix(text, []byte(secretPrefix))
-		if !found {
-			return fmt.Errorf("signing secret does not begin with %s", secretPrefix)
-		}
-		key := make([]byte, strictBase64.DecodedLen(len(encoded)))
-		n, err := strictBase64.Decode(key, encoded)
-		if err != nil || bytes.ContainsAny(encoded, "\r\n") {
-			clear(key)
-			return fmt.Errorf("signing secret is not %s and padded base64", secretPrefix)
-		}
-		if n < minSecretLen || n > maxSecretLen {
-			clear(key)
-			return fmt.Errorf("signing secret has %d bytes after decoding, %d to %d are allowed", n, minSecretLen, maxSecretLen)
-		}
-		secret = &Secret{key: secretbytes.New(key[:n])}
-		return nil
+		var err error
+		secret, err = parseSecret(text)
+		return err
 	})
 	return secret, err
+}
+
+func parseSecret(text []byte) (*Secret, error) {
+	encoded, found := bytes.CutPrefix(text, []byte(secretPrefix))
+	if !found {
+		return nil, fmt.Errorf("signing secret does not begin with %s", secretPrefix)
+	}
+	key := make([]byte, strictBase64.DecodedLen(len(encoded)))
+	n, err := strictBase64.Decode(key, encoded)
+	if err != nil || bytes.ContainsAny(encoded, "\r\n") {
+		clear(key)
+		return nil, fmt.Errorf("signing secret is not %s and padded base64", secretPrefix)
+	}
+	if n < minSecretLen || n > maxSecretLen {
+		clear(key)
+		return nil, fmt.Errorf("signing secret has %d bytes after decoding, %d to %d are allowed", n, minSecretLen, maxSecretLen)
+	}
+	return &Secret{key: secretbytes.New(key[:n])}, nil
 }
 
 // NewSecret makes a random secret of 32 bytes.

@@ -1,12 +1,10 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/ed25519"
-	"crypto/hmac"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"strconv"
+	"net/http"
 	"strings"
 	"time"
 
@@ -15,10 +13,7 @@ import (
 
 // Bounds of a signed request.
 const (
-	defaultTolerance = 5 * time.Minute
-	maxTolerance     = time.Hour
-	maxIDLen         = 256
-	maxTimestampLen  = 12
+	maxIDLen = 256
 	// maxSignatures bounds the header; a sender that rotates keys sends two.
 	maxSignatures = 16
 	// maxV1aSignatures bounds the costly ones, since each is tried with each
@@ -27,41 +22,45 @@ const (
 )
 
 // StandardWebhooks has the settings of the scheme "standard-webhooks": requests
-// signed as the Standard Webhooks 1.0.0 specification says. At least one secret
-// or public key is needed. A request is accepted when any one of its signatures
-// matches any one of the keys, so keys are rotated by configuring both the old
-// and the new one for a while.
+// signed as the Standard Webhooks 1.0.0 specification says, with its headers or
+// with those of Svix, which has the same signatures under names of its own. At
+// least one secret or public key is needed. A request is accepted when any one
+// of its signatures matches any one of the keys, so keys are rotated by
+// configuring both the old and the new one for a while.
 type StandardWebhooks struct {
-	// Secrets are shared with the sender, for v1 signatures (HMAC-SHA256): at
-	// most 8, each whsec_ and 24 to 64 bytes in base64.
-	Secrets []*hooks.Value `yaml:"secrets"`
-	// PublicKeys are the sender's, for v1a signatures (Ed25519): at most 8, each
-	// whpk_ and 32 bytes in base64.
+	// Secrets are shared with the sender, for v1 signatures (HMAC-SHA256), each
+	// whsec_ and 24 to 64 bytes in base64.
+	Secrets []*hooks.Value
+	// PublicKeys are the sender's, for v1a signatures (Ed25519), each whpk_ and
+	// 32 bytes in base64.
+	PublicKeys []string
+	// Keys are more of both, each with the time in which it counts. There are at
+	// most 8 of all.
+	Keys []Key
+	// Tolerance is how far the timestamp may be from this machine's clock,
+	// before or after, in whole seconds: 1s to 1h, 5m if it is not set.
+	Tolerance time.Duration
+}
+
+// standardWebhooksConfig is what a configuration has for the scheme.
+type standardWebhooksConfig struct {
+	secretsConfig `yaml:",inline"`
+	// PublicKeys are the sender's, for v1a signatures (Ed25519), each whpk_ and
+	// 32 bytes in base64. Keys may have such ones as well.
 	PublicKeys []string `yaml:"public_keys"`
-	// Tolerance is how far webhook-timestamp may be from this machine's clock,
+	// Tolerance is how far the timestamp may be from this machine's clock,
 	// before or after, in whole seconds: 1s to 1h, 5m if it is not set.
 	Tolerance time.Duration `yaml:"tolerance"`
 }
 
-// standardWebhooksFile is what a configuration file has for the scheme.
-type standardWebhooksFile struct {
-	StandardWebhooks `yaml:",inline"`
-	// SecretFiles are files that hold one secret each, beside Secrets.
-	SecretFiles []string `yaml:"secret_files"`
-}
-
 func configuredStandardWebhooks(s hooks.Settings) (hooks.Verifier, error) {
-	var file standardWebhooksFile
-	if err := s.Decode(&file); err != nil {
+	var config standardWebhooksConfig
+	if err := s.Decode(&config); err != nil {
 		return nil, err
 	}
-	values, err := readFiles(s, file.SecretFiles)
-	if err != nil {
-		return nil, err
-	}
-	defer wipe(values)
-	file.Secrets = append(file.Secrets, values...)
-	return NewStandardWebhooks(file.StandardWebhooks)
+	return config.use(s, func(keys []Key) (hooks.Verifier, error) {
+		return NewStandardWebhooks(StandardWebhooks{Keys: keys, PublicKeys: config.PublicKeys, Tolerance: config.Tolerance})
+	})
 }
 
 // NewStandardWebhooks returns a verifier of requests signed as the Standard
@@ -69,76 +68,124 @@ func configuredStandardWebhooks(s hooks.Settings) (hooks.Verifier, error) {
 // ID, which is the webhook-id, and when it was signed. It keeps copies of the
 // keys; the settings' Values stay the caller's.
 func NewStandardWebhooks(settings StandardWebhooks) (hooks.Verifier, error) {
-	v := &standardWebhooks{tolerance: settings.Tolerance}
-	if v.tolerance == 0 {
-		v.tolerance = defaultTolerance
-	}
-	if v.tolerance < time.Second || v.tolerance > maxTolerance || v.tolerance%time.Second != 0 {
-		return nil, fmt.Errorf("tolerance is %v; whole seconds from 1s to %v are allowed", v.tolerance, maxTolerance)
-	}
-	if len(settings.Secrets)+len(settings.PublicKeys) == 0 {
-		return nil, errors.New("no key: set secrets, secret_files or public_keys")
-	}
-	if len(settings.Secrets) > maxKeys || len(settings.PublicKeys) > maxKeys {
-		return nil, fmt.Errorf("more than %d secrets or public keys are active at once; remove the oldest", maxKeys)
-	}
-	for i, text := range settings.Secrets {
-		secret, err := ParseSecret(text)
-		if err != nil {
-			return nil, fmt.Errorf("secret %d: %w", i+1, err)
-		}
-		v.secrets = append(v.secrets, secret)
+	v := &standardWebhooks{}
+	var err error
+	if v.tolerance, err = checkTolerance(settings.Tolerance); err != nil {
+		return nil, err
 	}
 	for i, text := range settings.PublicKeys {
-		key, err := parsePublicKey(text)
-		if err != nil {
+		if err := v.addPublicKey(text, Window{}); err != nil {
 			return nil, fmt.Errorf("public key %d: %w", i+1, err)
 		}
-		v.publicKeys = append(v.publicKeys, key)
+	}
+	keys := append(always(settings.Secrets), settings.Keys...)
+	if len(keys) > 0 || len(v.publicKeys) == 0 {
+		if err := eachKey(keys, "secret", "secrets, secret_files, keys or public_keys", v.addKey); err != nil {
+			return nil, err
+		}
+	}
+	if len(v.publicKeys)+len(v.secrets) > maxKeys {
+		return nil, fmt.Errorf("more than %d secrets and public keys are configured; remove the oldest", maxKeys)
 	}
 	return v, nil
 }
 
 type standardWebhooks struct {
-	secrets    []*Secret
-	publicKeys []ed25519.PublicKey
+	secrets    []windowedSecret
+	publicKeys []windowedPublicKey
 	tolerance  time.Duration
+}
+
+type windowedSecret struct {
+	*Secret
+	Window
+}
+
+type windowedPublicKey struct {
+	key ed25519.PublicKey
+	Window
+}
+
+// addKey adds a secret, or a public key, which begins with other letters.
+func (v *standardWebhooks) addKey(text []byte, window Window) error {
+	if _, public := bytes.CutPrefix(text, []byte(publicKeyPrefix)); public {
+		return v.addPublicKey(string(text), window)
+	}
+	secret, err := parseSecret(text)
+	v.secrets = append(v.secrets, windowedSecret{secret, window})
+	return err
+}
+
+func (v *standardWebhooks) addPublicKey(text string, window Window) error {
+	key, err := parsePublicKey(text)
+	v.publicKeys = append(v.publicKeys, windowedPublicKey{key, window})
+	return err
+}
+
+// family has the names of the three headers of a signed request.
+type family struct{ id, timestamp, signature string }
+
+// families are Standard Webhooks' own names and Svix's.
+var families = [...]family{
+	{IDHeader, TimestampHeader, SignatureHeader},
+	{"svix-id", "svix-timestamp", "svix-signature"},
+}
+
+// familyOf finds the family of a request. A request with headers of both is refused:
+// its sender could not say which it has signed.
+func familyOf(h http.Header) (family, error) {
+	found := families[0]
+	present := 0
+	for _, f := range families {
+		if len(h.Values(f.id))+len(h.Values(f.timestamp))+len(h.Values(f.signature)) > 0 {
+			found = f
+			present++
+		}
+	}
+	if present > 1 {
+		return family{}, fmt.Errorf("%w: the headers of Standard Webhooks and those of Svix are both there; send one family", hooks.ErrUnauthenticated)
+	}
+	return found, nil
 }
 
 // Verify implements hooks.Verifier. The timestamp is checked first, since that
 // costs nothing; the caller learns its ID and time only once a signature over
 // both has matched.
 func (v *standardWebhooks) Verify(r *hooks.Request) (hooks.Verified, error) {
-	id, err := single(r.Header, IDHeader)
+	f, err := familyOf(r.Header)
 	if err != nil {
 		return hooks.Verified{}, err
 	}
-	sentAt, err := single(r.Header, TimestampHeader)
+	id, err := single(r.Header, f.id)
 	if err != nil {
 		return hooks.Verified{}, err
 	}
-	header, err := single(r.Header, SignatureHeader)
+	sentAt, err := single(r.Header, f.timestamp)
+	if err != nil {
+		return hooks.Verified{}, err
+	}
+	header, err := single(r.Header, f.signature)
 	if err != nil {
 		return hooks.Verified{}, err
 	}
 	if !validID(id) {
-		return hooks.Verified{}, fmt.Errorf("%w: %s is not 1 to %d printable ASCII characters without space and dot", hooks.ErrUnauthenticated, IDHeader, maxIDLen)
+		return hooks.Verified{}, fmt.Errorf("%w: %s is not 1 to %d printable ASCII characters without space and dot", hooks.ErrUnauthenticated, f.id, maxIDLen)
 	}
-	at, err := parseTimestamp(sentAt)
+	at, err := readTime(timeFormats["s"], f.timestamp, sentAt)
 	if err != nil {
 		return hooks.Verified{}, err
 	}
-	if err := v.checkFresh(r.Received, at); err != nil {
+	if err := checkFresh(r.Received, at, v.tolerance); err != nil {
 		return hooks.Verified{}, err
 	}
-	signatures, err := parseSignatures(header)
+	signatures, err := parseSignatures(f.signature, header)
 	if err != nil {
 		return hooks.Verified{}, err
 	}
-	if !v.match(signatures, id, sentAt, r.Body) {
-		return hooks.Verified{}, fmt.Errorf("%w: no signature matches: check the secret", hooks.ErrUnauthenticated)
+	if err := v.match(signatures, r, id, sentAt); err != nil {
+		return hooks.Verified{}, err
 	}
-	return hooks.Verified{EventID: id, SignedAt: at}, nil
+	return hooks.Verified{EventID: id, SignedAt: at, Signed: true}, nil
 }
 
 // validID keeps the dot out, which separates the signed parts, and whatever a
@@ -148,85 +195,4 @@ func validID(id string) bool {
 		return false
 	}
 	return strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '.' }) < 0
-}
-
-// parseTimestamp reads decimal seconds since 1970 in their one canonical form.
-func parseTimestamp(text string) (time.Time, error) {
-	seconds, err := strconv.ParseUint(text, 10, 63)
-	if err != nil || len(text) > maxTimestampLen || len(text) > 1 && text[0] == '0' {
-		return time.Time{}, fmt.Errorf("%w: %s is not decimal seconds since 1970", hooks.ErrUnauthenticated, TimestampHeader)
-	}
-	return time.Unix(int64(seconds), 0), nil
-}
-
-// checkFresh compares whole seconds, as the sender counts them, and accepts a
-// timestamp that is exactly at the edge.
-func (v *standardWebhooks) checkFresh(received, at time.Time) error {
-	off := received.Unix() - at.Unix()
-	if limit := int64(v.tolerance / time.Second); off < -limit || off > limit {
-		return fmt.Errorf("%w: timestamp outside ±%s: check the sender's clock", hooks.ErrUnauthenticated, shortDuration(v.tolerance))
-	}
-	return nil
-}
-
-// shortDuration writes 5m0s as 5m.
-func shortDuration(d time.Duration) string {
-	if d%time.Minute == 0 {
-		return strconv.Itoa(int(d/time.Minute)) + "m"
-	}
-	return d.String()
-}
-
-// signatures are those of a webhook-signature header, decoded.
-type signatures struct {
-	v1, v1a [][]byte
-}
-
-// parseSignatures reads the space separated list. The specification has a
-// receiver skip schemes it does not know; what is no well-formed signature of a
-// known scheme is skipped in the same way, for it can match nothing.
-func parseSignatures(header string) (signatures, error) {
-	var s signatures
-	entries := strings.Split(header, " ")
-	for _, entry := range entries {
-		if encoded, found := strings.CutPrefix(entry, schemeV1); found {
-			if mac, err := decodeFixed(encoded, sha256.Size); err == nil {
-				s.v1 = append(s.v1, mac)
-			}
-		}
-		if encoded, found := strings.CutPrefix(entry, schemeV1a); found {
-			if signature, err := decodeFixed(encoded, ed25519.SignatureSize); err == nil {
-				s.v1a = append(s.v1a, signature)
-			}
-		}
-	}
-	if len(entries) > maxSignatures || len(s.v1a) > maxV1aSignatures {
-		return signatures{}, fmt.Errorf("%w: too many signatures in %s: at most %d, of them %d v1a, are read", hooks.ErrUnauthenticated, SignatureHeader, maxSignatures, maxV1aSignatures)
-	}
-	return s, nil
-}
-
-// match says whether any signature is any key's. It tries every key with every
-// signature and never stops early, so the time tells nothing of which matched.
-func (v *standardWebhooks) match(s signatures, id, timestamp string, body []byte) bool {
-	matched := false
-	for _, secret := range v.secrets {
-		mac, err := secret.mac(id, timestamp, body)
-		for _, signature := range s.v1 {
-			equal := hmac.Equal(mac, signature)
-			matched = matched || equal && err == nil
-		}
-	}
-	if len(s.v1a) == 0 {
-		return matched
-	}
-	message := signed(id, timestamp, body)
-	defer clear(message)
-	for _, key := range v.publicKeys {
-		for _, signature := range s.v1a {
-			valid := ed25519.Verify(key, message, signature)
-			matched = matched || valid
-		}
-	}
-	return matched
 }

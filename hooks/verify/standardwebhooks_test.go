@@ -83,7 +83,7 @@ func exampleSigningSecret(t testing.TB) *verify.Secret {
 }
 
 func TestVectors(t *testing.T) {
-	want := hooks.Verified{EventID: exampleID, SignedAt: time.Unix(exampleTime, 0)}
+	want := hooks.Verified{EventID: exampleID, SignedAt: time.Unix(exampleTime, 0), Signed: true}
 	for _, signature := range []string{
 		exampleV1, exampleV1a,
 		exampleV1 + " " + exampleV1a,
@@ -278,33 +278,6 @@ func sign(t testing.TB, secret *verify.Secret) string {
 	return signature
 }
 
-// TestEveryBitFlip flips each bit of a valid request's signature, ID, timestamp
-// and body, one at a time. Every one is refused.
-func TestEveryBitFlip(t *testing.T) {
-	v := exampleVerifier(t)
-	for _, signature := range []string{exampleV1, exampleV1a} {
-		flip := func(part, valid string, put func(*hooks.Request, string)) {
-			for bit := range len(valid) * 8 {
-				flipped := []byte(valid)
-				flipped[bit/8] ^= 1 << (bit % 8)
-				r := example(signature)
-				put(r, string(flipped))
-				if _, err := v.Verify(r); !errors.Is(err, hooks.ErrUnauthenticated) {
-					t.Errorf("%s with bit %d flipped: error is %v", part, bit, err)
-				}
-			}
-			t.Logf("%-3s: %4d flips of the %s, all refused", strings.SplitN(signature, ",", 2)[0], len(valid)*8, part)
-		}
-		flip("signature", signature, func(r *hooks.Request, s string) { r.Header.Set(verify.SignatureHeader, s) })
-		flip("id", exampleID, func(r *hooks.Request, s string) { r.Header.Set(verify.IDHeader, s) })
-		flip("timestamp", strconv.Itoa(exampleTime), func(r *hooks.Request, s string) { r.Header.Set(verify.TimestampHeader, s) })
-		flip("body", exampleBody, func(r *hooks.Request, s string) { r.Body = []byte(s) })
-		if _, err := v.Verify(example(signature)); err != nil {
-			t.Errorf("the request without a flip is refused: %v", err)
-		}
-	}
-}
-
 // TestOpenSSLVerifies has OpenSSL check what this package signs.
 func TestOpenSSLVerifies(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
@@ -363,7 +336,7 @@ func TestNewStandardWebhooksRefuses(t *testing.T) {
 		settings verify.StandardWebhooks
 		want     string
 	}{
-		{"no key", secrets(), "no key: set secrets, secret_files or public_keys"},
+		{"no key", secrets(), "no secret: set secrets, secret_files, keys or public_keys"},
 		{"no prefix", secrets(text("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")), "secret 1: signing secret does not begin with whsec_"},
 		{"not base64", secrets(text("whsec_***")), "secret 1: signing secret is not whsec_ and padded base64"},
 		{"line break", secrets(text(exampleSecret + "\n")), "secret 1: signing secret is not whsec_ and padded base64"},
@@ -371,7 +344,7 @@ func TestNewStandardWebhooksRefuses(t *testing.T) {
 		{"short", secrets(secret(24), secret(23)), "secret 2: signing secret has 23 bytes after decoding, 24 to 64 are allowed"},
 		{"long", secrets(secret(64), secret(65)), "secret 2: signing secret has 65 bytes after decoding, 24 to 64 are allowed"},
 		{"wiped", secrets(wiped), "secret 1: value was wiped"},
-		{"many", secrets(make([]*hooks.Value, 9)...), "more than 8 secrets or public keys are active at once; remove the oldest"},
+		{"many", secrets(make([]*hooks.Value, 9)...), "more than 8 secrets are configured; remove the oldest"},
 		{"public key without prefix", keys(strings.TrimPrefix(examplePublicKey, "whpk_")), "public key 1: public key does not begin with whpk_"},
 		{"short public key", keys("whpk_AAAA"), "public key 1: public key is not whpk_ and 32 bytes in padded base64"},
 		{"private key", keys("whsk_AAAA"), "public key 1: public key does not begin with whpk_"},
@@ -461,17 +434,4 @@ func FuzzStandardWebhooks(f *testing.F) {
 			t.Fatalf("learned %+v from ID %q and time %q", got, id, timestamp)
 		}
 	})
-}
-
-func BenchmarkVerify(b *testing.B) {
-	for _, signature := range []string{exampleV1, exampleV1a} {
-		b.Run(strings.SplitN(signature, ",", 2)[0], func(b *testing.B) {
-			v, r := exampleVerifier(b), example(signature)
-			for b.Loop() {
-				if _, err := v.Verify(r); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

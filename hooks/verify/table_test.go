@@ -31,7 +31,7 @@ func settings(config string, files map[string]string) hooks.Settings {
 }
 
 func TestTable(t *testing.T) {
-	want := []string{"bearer", "standard-webhooks"}
+	want := []string{"api-key", "basic", "bearer", "doppler", "github", "hmac", "infisical", "standard-webhooks", "stripe"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(verify.Table))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -77,7 +77,7 @@ func TestConfiguredRefuses(t *testing.T) {
 		{"missing file", "standard-webhooks", "secret_files: [nowhere]", "no such file: nowhere"},
 		{"missing file", "bearer", "token_files: [nowhere]", "no such file: nowhere"},
 		{"number as tolerance", "standard-webhooks", "tolerance: 300", "300"},
-		{"no key", "standard-webhooks", "{}", "no key"},
+		{"no key", "standard-webhooks", "{}", "no secret"},
 		{"no token", "bearer", "{}", "no token"},
 	}
 	for _, test := range tests {

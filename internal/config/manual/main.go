@@ -35,8 +35,14 @@ var sections = []section{
 	{"Key policy", ".", []string{"KeyPolicy"}},
 	{"Source", ".", []string{"Source"}},
 	{"Client certificate", ".", []string{"ClientCertificate"}},
-	{"Scheme standard-webhooks", "../../hooks/verify", []string{"StandardWebhooks", "standardWebhooksFile"}},
-	{"Scheme bearer", "../../hooks/verify", []string{"Bearer", "bearerFile"}},
+	{"Scheme standard-webhooks", "../../hooks/verify", []string{"StandardWebhooks", "secretsConfig", "standardWebhooksConfig"}},
+	{"Scheme hmac", "../../hooks/verify", []string{"HMAC", "secretsConfig"}},
+	{"Schemes github and doppler", "../../hooks/verify", []string{"presetConfig", "secretsConfig"}},
+	{"Schemes stripe and infisical", "../../hooks/verify", []string{"timedPresetConfig", "secretsConfig"}},
+	{"Scheme bearer", "../../hooks/verify", []string{"Bearer", "tokensConfig"}},
+	{"Scheme basic", "../../hooks/verify", []string{"Basic", "basicConfig"}},
+	{"Scheme api-key", "../../hooks/verify", []string{"APIKey", "tokensConfig"}},
+	{"Key of a scheme", "../../hooks/verify", []string{"keyConfig", "Key", "Window"}},
 	{"Adapter json", "../../hooks/adapters", []string{"JSON"}},
 	{"Adapter push", "../../hooks/adapters", []string{"Push"}},
 	{"Agent", ".", []string{"Agent"}},
@@ -139,8 +145,11 @@ func keyOf(field *ast.Field) string {
 		return ""
 	}
 	key := reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml")
-	if key == ",inline" {
+	switch key {
+	case ",inline":
 		return "KIND"
+	case "-":
+		return ""
 	}
 	return key
 }
@@ -170,8 +179,11 @@ func typeOf(expr ast.Expr) string {
 	case *ast.MapType:
 		return "mapping of name to " + typeOf(t.Value)
 	case *ast.SelectorExpr:
-		if t.Sel.Name == "Duration" {
+		switch t.Sel.Name {
+		case "Duration":
 			return "duration"
+		case "Time":
+			return "time"
 		}
 		return "text"
 	case *ast.Ident:
@@ -190,7 +202,7 @@ func typeOf(expr ast.Expr) string {
 // linked is a link to the section of a struct.
 func linked(name string) string {
 	for _, s := range sections {
-		if s.dir == "." && s.types[0] == name {
+		if s.types[0] == name {
 			return fmt.Sprintf("[%s](#%s)", strings.ToLower(s.title), strings.ReplaceAll(strings.ToLower(s.title), " ", "-"))
 		}
 	}
