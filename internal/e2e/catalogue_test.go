@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/adapters"
 	"github.com/sealrelay/sealrelay/hooks/verify"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
@@ -29,7 +31,7 @@ func TestCatalogue(t *testing.T) {
 }
 
 // TestCatalogueIsWhole: every folder has a source, every source a folder, and
-// for every verifier there is a source that uses it.
+// every adapter and verifier there is a source that uses it.
 func TestCatalogueIsWhole(t *testing.T) {
 	s := prepareCatalogue(t)
 	folders, err := os.ReadDir(catalogue)
@@ -44,12 +46,18 @@ func TestCatalogueIsWhole(t *testing.T) {
 	used := map[string]bool{}
 	for name, source := range s.cfg.Sources {
 		scheme, _, err := source.Scheme()
-		if err != nil {
+		product, _, err2 := source.Product()
+		if err := errors.Join(err, err2); err != nil {
 			t.Fatal(err)
 		}
-		used["verify "+scheme] = true
+		used["verify "+scheme], used["adapter "+product] = true, true
 		if _, err := os.Stat(filepath.Join(catalogue, name)); err != nil {
 			t.Errorf("source %s has no folder", name)
+		}
+	}
+	for name := range adapters.Table {
+		if !used["adapter "+name] {
+			t.Errorf("no source has the adapter %s", name)
 		}
 	}
 	for name := range verify.Table {
@@ -63,18 +71,14 @@ func TestCatalogueIsWhole(t *testing.T) {
 func prepareCatalogue(t *testing.T) *service {
 	t.Helper()
 	s, _ := prepare(t)
-	cfg, err := config.Load(filepath.Join(catalogue, "sealrelay.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.write(t, "shared.secret", []byte("a-shared-secret-of-enough-length"))
 	text, err := os.ReadFile(filepath.Join(catalogue, "sealrelay.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg, err = config.Parse(text, s.dir); err != nil {
+	if s.cfg, err = config.Parse(text, s.dir); err != nil {
 		t.Fatal(err)
 	}
-	s.cfg = cfg
 	return s
 }
 

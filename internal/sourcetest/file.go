@@ -27,7 +27,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -184,6 +183,3 @@ func restOf(target *url.URL) (string, error) {
 
 // Wipe overwrites the body, and with it the value that it may have.
 func (c *Case) Wipe() { clear(c.body) }
-
-// readBounded reads an answer.
-func readBounded(from io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(from, 1<<20)) }

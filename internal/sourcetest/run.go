@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -60,11 +61,11 @@ func (r *Runner) Run(ctx context.Context, c *Case) (Result, error) {
 			return result, nil
 		}
 	}
-	filled := c.fill(time.Now())
+	filled := c.fill(newID(), time.Now())
 	defer clear(filled.body)
 	for range c.Times {
 		var err error
-		if result.Got, result.Detail, err = r.send(ctx, filled); err != nil {
+		if result.Got, result.Detail, err = r.send(ctx, filled, c.Sign != ""); err != nil {
 			return result, fmt.Errorf("%s: %w", c.Name, err)
 		}
 	}
@@ -72,36 +73,29 @@ func (r *Runner) Run(ctx context.Context, c *Case) (Result, error) {
 	return result, nil
 }
 
-// filled is a case with its placeholders filled in.
+// filled is a case's request with its placeholders filled in.
 type filled struct {
-	*Case
-	id     string
-	at     time.Time
-	rest   string
-	header http.Header
-	body   []byte
+	method, rest string
+	header       http.Header
+	body         []byte
+	id           string
+	at           time.Time
 }
 
-func (c *Case) fill(now time.Time) filled {
-	f := filled{Case: c, id: newID(), at: now, header: http.Header{}}
-	fillers := []struct{ placeholder, with string }{
-		{"{{id}}", f.id}, {"{{now}}", strconv.FormatInt(now.Unix(), 10)},
-		{"{{now_ms}}", strconv.FormatInt(now.UnixMilli(), 10)}, {"{{now_iso}}", now.UTC().Format(time.RFC3339)},
+func (c *Case) fill(id string, at time.Time) filled {
+	fillers := []string{
+		"{{id}}", id, "{{now}}", strconv.FormatInt(at.Unix(), 10),
+		"{{now_ms}}", strconv.FormatInt(at.UnixMilli(), 10), "{{now_iso}}", at.UTC().Format(time.RFC3339),
 	}
-	text := func(s string) string {
-		for _, filler := range fillers {
-			s = strings.ReplaceAll(s, filler.placeholder, filler.with)
-		}
-		return s
-	}
+	text := strings.NewReplacer(fillers...)
+	f := filled{method: c.method, rest: text.Replace(c.rest), header: http.Header{}, body: bytes.Clone(c.body), id: id, at: at}
 	for name, lines := range c.header {
 		for _, line := range lines {
-			f.header.Add(name, text(line))
+			f.header.Add(name, text.Replace(line))
 		}
 	}
-	f.rest, f.body = text(c.rest), bytes.Clone(c.body)
-	for _, filler := range fillers {
-		replaced := bytes.ReplaceAll(f.body, []byte(filler.placeholder), []byte(filler.with))
+	for i := 0; i < len(fillers); i += 2 { // A Replacer would make a string of the body.
+		replaced := bytes.ReplaceAll(f.body, []byte(fillers[i]), []byte(fillers[i+1]))
 		clear(f.body)
 		f.body = replaced
 	}
@@ -115,8 +109,8 @@ func newID() string {
 	return "test_" + hex.EncodeToString(random[:])
 }
 
-// send sends the case once.
-func (r *Runner) send(ctx context.Context, f filled) (Answer, string, error) {
+// send sends a request once.
+func (r *Runner) send(ctx context.Context, f filled, sign bool) (Answer, string, error) {
 	request, err := http.NewRequestWithContext(ctx, f.method, r.Address+hooksPath+r.Source+f.rest, bytes.NewReader(f.body))
 	if err != nil {
 		return Answer{}, "", errors.New("the request cannot be sent to this address; check --url")
@@ -125,8 +119,8 @@ func (r *Runner) send(ctx context.Context, f filled) (Answer, string, error) {
 	if request.Header.Get("User-Agent") == "" {
 		request.Header.Set("User-Agent", "sealrelay")
 	}
-	if f.Sign != "" {
-		if err := r.Signer.sign(request, f.id, f.body, f.at); err != nil {
+	if sign {
+		if err := r.Signer.sign(message{request, f.id, f.body, f.at}); err != nil {
 			return Answer{}, "", fmt.Errorf("sign: %w", err)
 		}
 	}
@@ -155,10 +149,13 @@ func (r *Runner) unanswered(err error) error {
 	return err
 }
 
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
 // read tells an answer apart.
 func read(response *http.Response) (Answer, string, error) {
 	answer := Answer{Status: response.StatusCode, Word: reply}
-	body, err := readBounded(response.Body)
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return Answer{}, "", err
 	}

@@ -157,7 +157,18 @@ func TestSignatures(t *testing.T) {
 	}{
 		{"standard-webhooks", standard, nil},
 		{"standard-webhooks", "{public_keys: [whpk_" + base64.StdEncoding.EncodeToString(public) + "], tolerance: 1m}", private},
+		{"standard-webhooks", "{keys: [{value: whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA, not_after: 2020-01-01T00:00:00Z}, {value: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}]}", nil},
 		{"bearer", "{token_files: [there]}", nil},
+		{"basic", "{user: me, passwords: ['a:password of enough length']}", nil},
+		{"api-key", "{header: X-Key, token_files: [there]}", nil},
+		{"api-key", "{query: key, tokens: ['a+token&of=enough?length']}", nil},
+		{"github", "{secret_files: [there]}", nil},
+		{"doppler", "{secrets: [a-secret-of-enough-length]}", nil},
+		{"stripe", "{secret_files: [there]}", nil},
+		{"infisical", "{secret_files: [there], tolerance: 1m}", nil},
+		{"hmac", "{secret_files: [there], header: X-Mac}", nil},
+		{"hmac", "{secret_files: [there], header: X-Mac, algorithm: sha512, encoding: base64, prefix: 'v0=', signed: [timestamp, 'text:.', method, path, 'text:.', body], timestamp_header: X-At, timestamp_format: ms}", nil},
+		{"hmac", "{secret_files: [there], header: X-Mac, algorithm: sha384, encoding: base64url, signed: [body, timestamp, 'text:|', 'header:X-Two'], timestamp_header: X-At, timestamp_format: rfc3339}", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.scheme, func(t *testing.T) {

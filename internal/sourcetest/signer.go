@@ -120,9 +120,7 @@ func (m message) content() []byte {
 	return m.body
 }
 
-func (s *Signer) sign(r *http.Request, id string, body []byte, at time.Time) error {
-	return signers[s.scheme](s, message{r, id, body, at})
-}
+func (s *Signer) sign(m message) error { return signers[s.scheme](s, m) }
 
 var errNoCredential = errors.New("the source's verifier has no secret or token that counts now")
 
