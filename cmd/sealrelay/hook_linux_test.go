@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -93,6 +95,22 @@ func TestHookConversationShowsNothing(t *testing.T) {
 	}
 	if termios, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS); err != nil || termios.Lflag&unix.ECHO == 0 {
 		t.Errorf("the terminal's echo is still off (%v)", err)
+	}
+}
+
+// TestHookEndsInTime: a service that takes the request and does not answer holds
+// no product up for longer than --timeout.
+func TestHookEndsInTime(t *testing.T) {
+	end := make(chan struct{})
+	url := serveHTTP(t, func(http.ResponseWriter, *http.Request) { <-end })
+	t.Cleanup(func() { close(end) })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // A try alone may take 30.
+	defer cancel()
+	command := exec.CommandContext(ctx, filepath.Join(programDir(t), "sealrelay"), "hook", "json", "--seal=false", "--url", url, "--secret-file", credentialFile(t), "--timeout", "200ms")
+	command.Stdin = strings.NewReader(`{"key":"a","value":"dummy-new"}`)
+	out, err := command.CombinedOutput()
+	if command.ProcessState.ExitCode() != 5 || bytes.Contains(out, []byte("dummy-new")) {
+		t.Errorf("%v, output is %s", err, out)
 	}
 }
 

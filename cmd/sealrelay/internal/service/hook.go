@@ -84,6 +84,7 @@ func (f *hookFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.prefix, "prefix", "", "`text` to put before the secret's name")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be sent, without the value, and send nothing")
 	cmd.MarkFlagsMutuallyExclusive("secret", "secret-template", "name-from")
+	flags.Lookup("timeout").Usage = "how long the whole may take"
 	f.asJSON = cli.JSONFlag(cmd)
 	for _, setting := range f.product.Settings {
 		var byDefault []string
@@ -109,9 +110,12 @@ func (f *hookFlags) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
+	// The product waits, and not for ever.
+	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
+	defer cancel()
 	var events []hooks.Event
 	err = withoutEcho(cmd, func() (err error) {
-		events, err = f.read(cmd, script, hookInput(cmd, arguments), naming)
+		events, err = read(ctx, script, hookInput(cmd, arguments), naming)
 		return err
 	})
 	if err != nil {
@@ -125,11 +129,14 @@ func (f *hookFlags) run(cmd *cobra.Command, args []string) error {
 	if f.dryRun {
 		return f.printDryRun(cmd, events)
 	}
-	return f.sendAll(cmd, events)
+	return f.sendAll(ctx, cmd, events)
 }
 
 // contract is what the options make of the product's contract.
 func (f *hookFlags) contract() (scripts.Script, scripts.Naming, error) {
+	if f.timeout <= 0 {
+		return nil, scripts.Naming{}, cli.UsageErrorf("--timeout is above 0")
+	}
 	for _, setting := range f.product.Settings {
 		if given := *f.settings[setting.Name]; len(given) > 1 && !setting.Several {
 			return nil, scripts.Naming{}, cli.UsageErrorf("--%s is given more than once", setting.Name)
@@ -156,14 +163,9 @@ func (f *hookFlags) contract() (scripts.Script, scripts.Naming, error) {
 	return script, naming, nil
 }
 
-// read reads the events. A product that leaves standard input open, or a
-// program that does not end, is waited for as long as --timeout says.
-func (f *hookFlags) read(cmd *cobra.Command, script scripts.Script, in *scripts.Input, naming scripts.Naming) ([]hooks.Event, error) {
-	if f.timeout <= 0 {
-		return nil, cli.UsageErrorf("--timeout is above 0")
-	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
-	defer cancel()
+// read reads the events. A product that leaves standard input open, or a program
+// that does not end, is waited for until ctx ends.
+func read(ctx context.Context, script scripts.Script, in *scripts.Input, naming scripts.Naming) ([]hooks.Event, error) {
 	type result struct {
 		events []hooks.Event
 		err    error
@@ -186,10 +188,10 @@ func (f *hookFlags) read(cmd *cobra.Command, script scripts.Script, in *scripts.
 }
 
 // sendAll sends each event, the next also if one is refused.
-func (f *hookFlags) sendAll(cmd *cobra.Command, events []hooks.Event) error {
+func (f *hookFlags) sendAll(ctx context.Context, cmd *cobra.Command, events []hooks.Event) error {
 	var failed []error
 	for _, event := range events {
-		answer, err := f.send(cmd.Context(), event)
+		answer, err := f.send(ctx, event)
 		var spooled *push.SpooledError
 		switch {
 		case err == nil:
