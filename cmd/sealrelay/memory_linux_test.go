@@ -147,6 +147,15 @@ func waitWriting(t *testing.T, pid int) {
 // countInMemory counts what is in the memory of a process.
 func countInMemory(t *testing.T, pid int, what []byte) int {
 	t.Helper()
+	found := 0
+	walkMemory(t, pid, len(what), func(part []byte) { found += bytes.Count(part, what) })
+	return found
+}
+
+// walkMemory calls look with the memory of a process, in parts that overlap, so
+// that nothing of that length is cut.
+func walkMemory(t *testing.T, pid, length int, look func(part []byte)) {
+	t.Helper()
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
 		t.Fatal(err)
@@ -156,26 +165,25 @@ func countInMemory(t *testing.T, pid int, what []byte) int {
 		t.Skipf("this system does not let a process look at its child's memory: %v", err)
 	}
 	defer memory.Close()
-	found, read := 0, 0
+	read := 0
 	part := make([]byte, 1<<20)
 	for line := range strings.Lines(string(maps)) {
 		from, to, ok := parseMapping(line)
 		if !ok {
 			continue
 		}
-		for ; from < to; from += int64(len(part) - len(what)) { // They overlap, so that no canary is cut.
+		for ; from < to; from += int64(len(part) - length) {
 			n, err := memory.ReadAt(part[:min(int64(len(part)), to-from)], from)
 			if err != nil && n == 0 {
 				break // The kernel's own pages.
 			}
 			read += n
-			found += bytes.Count(part[:n], what)
+			look(part[:n])
 		}
 	}
 	if read < 100<<10 {
 		t.Fatalf("only %d bytes of memory were read", read)
 	}
-	return found
 }
 
 // parseMapping reads a line of /proc/PID/maps; ok if the mapping can be read and
