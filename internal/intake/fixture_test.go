@@ -237,7 +237,7 @@ func newWorld(t *testing.T, store intake.Store, change ...func(*intake.Source)) 
 	}
 	w.source = &intake.Source{
 		Name: "vault", Verifier: byHeader{}, Adapter: adapters.Push{}, MayWrite: []string{"prod/**"},
-		Limiter: rate.NewLimiter(rate.Inf, 1), MaxBody: 1 << 20, RepeatWindow: 10 * time.Minute, AwaitWithin: time.Hour,
+		Limiter: rate.NewLimiter(rate.Inf, 1), MaxBody: 1 << 20, RepeatWindow: 10 * time.Minute, AwaitWithin: time.Hour, RecipientsValidFor: time.Hour,
 	}
 	for _, change := range change {
 		change(w.source)
