@@ -20,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
+	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/crypto/statement"
 	"github.com/sealrelay/sealrelay/hooks"
@@ -139,6 +140,8 @@ type fixture struct {
 	source   *intake.Source
 	observer *recorder
 	log      *bytes.Buffer
+	// service is the key that signs.
+	service ed25519.PublicKey
 }
 
 // newFixture has the source vault, which may write prod/**. prod/db goes to an
@@ -166,6 +169,7 @@ func newFixture(t *testing.T, change func(*intake.Source, *httpapi.Options)) *fi
 	f.source = &intake.Source{
 		Name: "vault", Verifier: verifier, Adapter: adapter, MayWrite: []string{"prod/**"},
 		Limiter: rate.NewLimiter(rate.Inf, 1), MaxBody: 1024, RepeatWindow: time.Minute, AwaitWithin: time.Hour,
+		RecipientsValidFor: time.Hour,
 	}
 	log := zerolog.New(zerolog.SyncWriter(f.log)).Level(zerolog.DebugLevel)
 	options := httpapi.Options{MaxInFlight: 8, Observer: f.observer, Log: log}
@@ -176,8 +180,12 @@ func newFixture(t *testing.T, change func(*intake.Source, *httpapi.Options)) *fi
 		{Secrets: []string{"prod/db"}, To: agentkeys.Selection{Agents: []string{"good"}}},
 		{Secrets: []string{"prod/old"}, To: agentkeys.Selection{Agents: []string{"good", "old"}}},
 	})
-	_, private, err := ed25519.GenerateKey(nil)
+	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
+		t.Fatal(err)
+	}
+	f.service = public
+	if options.Recipients, err = recipientset.NewSigner(private, "test"); err != nil {
 		t.Fatal(err)
 	}
 	signer, err := statement.NewSigner(private, "test")

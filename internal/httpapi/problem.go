@@ -127,6 +127,8 @@ func asProblem(err error) *problem {
 	switch routing.Code {
 	case http.StatusNotFound:
 		k.slug, k.title = "not-found", "there is nothing at this address; hooks go to /v1/hooks/SOURCE"
+	case http.StatusMethodNotAllowed:
+		k.slug, k.title = errMethod.slug, "this address takes another method; the header Allow names it"
 	}
 	return &problem{kind: k, detail: k.title, reason: err}
 }
