@@ -50,7 +50,7 @@ type App struct {
 	recipients  *recipientset.Signer
 	built       atomic.Pointer[Built]
 	certificate *httpapi.Certificate
-	metrics     *metrics
+	observed    *observed
 	dispatcher  *deliver.Dispatcher
 
 	hooks, admin   *http.Server
@@ -91,7 +91,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	}
 	a.intake = intake.New(a.store, signer.Signer, signer.seed, a.log, built.Rules)
 	a.recipients = signer.recipients
-	a.metrics = newMetrics(a.store, options.Version)
+	a.observed = newObserved(a.store, options.Version)
 	if a.dispatcher, err = a.newDispatcher(); err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
@@ -167,7 +167,7 @@ func (a *App) newDispatcher() (*deliver.Dispatcher, error) {
 		Drain:    a.cfg.Server.ShutdownTimeout,
 		Schedule: schedule,
 		Log:      a.log,
-		Observe:  a.metrics.attempt,
+		Observe:  a.observed.attempt,
 	})
 }
 
@@ -201,7 +201,7 @@ func (a *App) listen() error {
 	}
 	handler := httpapi.New(httpapi.Options{
 		Intake: a.intake, TrustedProxies: proxies, MaxInFlight: a.cfg.Server.MaxInFlight,
-		Recipients: a.recipients, Observer: a.metrics, Log: a.log,
+		Recipients: a.recipients, Observer: a.observed, Log: a.log,
 	})
 	var tlsConfig *tls.Config
 	if a.certificate != nil {
@@ -215,7 +215,7 @@ func (a *App) listen() error {
 		return errors.Join(fmt.Errorf("admin: %w", err), a.hooksListener.Close())
 	}
 	a.admin = httpapi.NewServer(httpapi.NewAdmin(httpapi.AdminOptions{
-		Ready: a.ready, Metrics: a.metrics.handler(), Log: a.log,
+		Ready: a.ready, Metrics: a.observed, Log: a.log,
 	}), nil, a.log)
 	return nil
 }

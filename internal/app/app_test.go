@@ -2,17 +2,21 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"database/sql"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/sealrelay/sealrelay/internal/metrics"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
@@ -286,6 +290,29 @@ func TestMetrics(t *testing.T) {
 		if strings.Contains(page, name) {
 			t.Errorf("the metrics have %q", name)
 		}
+	}
+}
+
+// busyOutbox is an outbox that cannot count now.
+type busyOutbox struct{ outbox.Outbox }
+
+func (busyOutbox) Count(context.Context) (map[outbox.State]int, error) {
+	return nil, outbox.ErrUnavailable
+}
+
+func (busyOutbox) CountAwaited(context.Context, time.Time) (waiting, overdue int, err error) {
+	return 0, 0, outbox.ErrUnavailable
+}
+
+func TestMetricsWithoutOutbox(t *testing.T) {
+	answer := httptest.NewRecorder()
+	newObserved(busyOutbox{}, "1.2.3").ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	page := answer.Body.String()
+	if answer.Code != http.StatusOK || !strings.Contains(page, "sealrelay_build_info") || strings.Contains(page, "sealrelay_deliveries") || strings.Contains(page, "sealrelay_values_awaited") {
+		t.Errorf("%d, and\n%s", answer.Code, page)
+	}
+	if got := answer.Header().Get("Content-Type"); got != metrics.ContentType {
+		t.Errorf("the page is %s", got)
 	}
 }
 

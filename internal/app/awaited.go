@@ -28,7 +28,7 @@ func (a *App) alert(ctx context.Context) {
 func (a *App) alertOverdue(ctx context.Context, now time.Time) error {
 	overdue, err := a.store.Overdue(ctx, now)
 	for _, awaited := range overdue {
-		a.metrics.valueOverdue(awaited.Source)
+		a.observed.valueOverdue(awaited.Source)
 		a.log.Error().Str("source", awaited.Source).Str("secret", awaited.Secret).Str("event_id", awaited.EventID).
 			Time("changed_at", awaited.ChangedAt).
 			Msg("a secret changed and its value did not come; look after the hook or script that should have pushed it, and push it again")

@@ -5,98 +5,82 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/sealrelay/sealrelay/internal/deliver"
+	"github.com/sealrelay/sealrelay/internal/metrics"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
 // scrapeTimeout bounds what a scrape asks of the outbox.
 const scrapeTimeout = 5 * time.Second
 
-// metrics are what /metrics shows. No label holds a secret's name or anything
+// observed are what /metrics shows. No label holds a secret's name or anything
 // that a sender chooses.
-type metrics struct {
-	registry *prometheus.Registry
-	hooks    *prometheus.HistogramVec
-	attempts *prometheus.HistogramVec
-	overdue  *prometheus.CounterVec
+type observed struct {
+	store    outbox.Outbox
+	version  string
+	hooks    *metrics.Histogram
+	attempts *metrics.Histogram
+	overdue  *metrics.Counter
 }
 
-func newMetrics(store outbox.Outbox, version string) *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		hooks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sealrelay_hook_duration_seconds", Help: "Time to answer a hook, by source and outcome.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
-		}, []string{"source", "outcome"}),
-		attempts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sealrelay_delivery_attempt_duration_seconds", Help: "Time of a delivery attempt, by agent, destination and the state it led to.",
-			Buckets: []float64{.001, .01, .1, .5, 1, 5, 30},
-		}, []string{"agent", "destination", "state"}),
+func newObserved(store outbox.Outbox, version string) *observed {
+	return &observed{
+		store:   store,
+		version: version,
+		hooks: metrics.NewHistogram("sealrelay_hook_duration_seconds", "Time to answer a hook, by source and outcome.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5}, "outcome", "source"),
+		attempts: metrics.NewHistogram("sealrelay_delivery_attempt_duration_seconds", "Time of a delivery attempt, by agent, destination and the state it led to.",
+			[]float64{.001, .01, .1, .5, 1, 5, 30}, "agent", "destination", "state"),
+		overdue: metrics.NewCounter("sealrelay_values_overdue_total", "Values that did not come in time after their source told of a change, by source.", "source"),
 	}
-	m.overdue = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "sealrelay_values_overdue_total", Help: "Values that did not come in time after their source told of a change, by source.",
-	}, []string{"source"})
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "sealrelay_build_info", Help: "1, with the version as label.", ConstLabels: prometheus.Labels{"version": version},
-	})
-	build.Set(1)
-	m.registry.MustRegister(m.hooks, m.attempts, m.overdue, build, stateCollector{store},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
 }
 
 // Hook implements httpapi.Observer.
-func (m *metrics) Hook(source, outcome string, took time.Duration) {
-	m.hooks.WithLabelValues(source, outcome).Observe(took.Seconds())
+func (o *observed) Hook(source, outcome string, took time.Duration) {
+	o.hooks.Observe(took.Seconds(), outcome, source)
 }
 
 // valueOverdue counts a value that did not come in time.
-func (m *metrics) valueOverdue(source string) { m.overdue.WithLabelValues(source).Inc() }
+func (o *observed) valueOverdue(source string) { o.overdue.Inc(source) }
 
 // attempt is deliver.Options.Observe.
-func (m *metrics) attempt(a deliver.Attempt) {
-	m.attempts.WithLabelValues(a.Agent, a.Destination, string(a.State)).Observe(a.Took.Seconds())
+func (o *observed) attempt(a deliver.Attempt) {
+	o.attempts.Observe(a.Took.Seconds(), a.Agent, a.Destination, string(a.State))
 }
 
-func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+// ServeHTTP answers a scrape.
+func (o *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var page metrics.Page
+	metrics.WriteRuntime(&page)
+	metrics.WriteProcess(&page)
+	page.Family("sealrelay_build_info", metrics.GaugeType, "1, with the version as label.")
+	page.Sample("sealrelay_build_info", 1, metrics.Label{Name: "version", Value: o.version})
+	o.writeStates(r.Context(), &page)
+	o.attempts.Write(&page)
+	o.hooks.Write(&page)
+	o.overdue.Write(&page)
+	w.Header().Set("Content-Type", metrics.ContentType)
+	_, _ = w.Write(page.Bytes()) // Who asked is gone if it fails.
 }
 
-// stateCollector counts the deliveries by state, and the awaited values, when it
-// is scraped.
-type stateCollector struct{ store outbox.Outbox }
-
-var deliveriesDesc = prometheus.NewDesc("sealrelay_deliveries", "Deliveries, by state.", []string{"state"}, nil)
-
-var awaitedDesc = prometheus.NewDesc("sealrelay_values_awaited", "Secrets whose source told of a change and whose value has not come, by whether it is overdue.", []string{"state"}, nil)
-
-// Describe implements prometheus.Collector.
-func (stateCollector) Describe(out chan<- *prometheus.Desc) {
-	out <- deliveriesDesc
-	out <- awaitedDesc
-}
-
-// Collect implements prometheus.Collector.
-func (c stateCollector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+// writeStates counts the deliveries by state, and the awaited values. What the
+// outbox cannot count now is left out, so that the rest is shown when it matters.
+func (o *observed) writeStates(ctx context.Context, page *metrics.Page) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()
-	counts, err := c.store.Count(ctx)
-	if err != nil {
-		out <- prometheus.NewInvalidMetric(deliveriesDesc, err)
-		return
+	if counts, err := o.store.Count(ctx); err == nil {
+		page.Family("sealrelay_deliveries", metrics.GaugeType, "Deliveries, by state.")
+		for _, state := range []outbox.State{outbox.Blocked, outbox.Dead, outbox.Delivered, outbox.Pending} {
+			writeState(page, "sealrelay_deliveries", string(state), counts[state])
+		}
 	}
-	for _, state := range []outbox.State{outbox.Pending, outbox.Delivered, outbox.Dead, outbox.Blocked} {
-		out <- prometheus.MustNewConstMetric(deliveriesDesc, prometheus.GaugeValue, float64(counts[state]), string(state))
+	if waiting, overdue, err := o.store.CountAwaited(ctx, time.Now()); err == nil {
+		page.Family("sealrelay_values_awaited", metrics.GaugeType, "Secrets whose source told of a change and whose value has not come, by whether it is overdue.")
+		writeState(page, "sealrelay_values_awaited", "overdue", overdue)
+		writeState(page, "sealrelay_values_awaited", "waiting", waiting)
 	}
-	waiting, overdue, err := c.store.CountAwaited(ctx, time.Now())
-	if err != nil {
-		out <- prometheus.NewInvalidMetric(awaitedDesc, err)
-		return
-	}
-	out <- prometheus.MustNewConstMetric(awaitedDesc, prometheus.GaugeValue, float64(waiting), "waiting")
-	out <- prometheus.MustNewConstMetric(awaitedDesc, prometheus.GaugeValue, float64(overdue), "overdue")
+}
+
+func writeState(page *metrics.Page, name, state string, count int) {
+	page.Sample(name, float64(count), metrics.Label{Name: "state", Value: state})
 }
