@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sealrelay/sealrelay/hooks"
@@ -193,7 +194,10 @@ func readName(v jsonscan.Value, where string) (string, error) {
 
 // rfc3339 has the form of RFC 3339, section 5.6, in capital letters. time.Parse
 // alone takes liberties: a comma, an hour of one digit, an offset of 99 hours.
-var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+// It is compiled when it is needed, which commands other than serve never do.
+var rfc3339 = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+})
 
 func parseRFC3339(v jsonscan.Value, where string) (time.Time, error) {
 	return rfc3339Time(v.Text(), where)
@@ -201,7 +205,7 @@ func parseRFC3339(v jsonscan.Value, where string) (time.Time, error) {
 
 func rfc3339Time(text, where string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, text)
-	if err != nil || !rfc3339.MatchString(text) {
+	if err != nil || !rfc3339().MatchString(text) {
 		return time.Time{}, malformed("%s is not a time such as 2006-01-02T15:04:05Z (RFC 3339)", where)
 	}
 	return at, nil
