@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"time"
 
@@ -30,8 +31,10 @@ const (
 
 // BenchmarkAccept is the rate of accepted hooks over TLS at 64 connections, one
 // RSA-2048 recipient, with the outbox on disk beside the same server with one
-// that keeps nothing, and with a bare log that is synced as often, in turns.
+// that keeps nothing, and with a bare log that is synced as often, in turns. All
+// three have as many threads as the service.
 func BenchmarkAccept(b *testing.B) {
+	defer runtime.GOMAXPROCS(sqlite.AddThread())
 	store, err := sqlite.Open(b.Context(), b.TempDir()+"/data/outbox.db", sqlite.Options{})
 	if err != nil {
 		b.Fatal(err)

@@ -37,6 +37,7 @@ func BenchmarkFanout(b *testing.B) {
 }
 
 func benchmarkFanout(b *testing.B, kind string) {
+	defer runtime.GOMAXPROCS(sqlite.AddThread())
 	store, err := sqlite.Open(b.Context(), b.TempDir()+"/data/outbox.db", sqlite.Options{})
 	if err != nil {
 		b.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/outbox/sqlite"
 )
 
 func newServe(version string) *cobra.Command {
@@ -34,6 +35,7 @@ SIGHUP reads the configuration again and keeps the old one if the new is bad.`,
 		}
 		zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 		log := zerolog.New(cmd.ErrOrStderr()).Level(level).With().Timestamp().Logger()
+		sqlite.AddThread()
 		service, err := app.New(cmd.Context(), cfg, app.Options{InsecureLoopback: *insecure, Version: version, Log: log})
 		if err != nil {
 			return cli.WithCode(err, cli.ExitFailed) // Not that of a key that it names.
