@@ -40,8 +40,8 @@ hmac() {
 value=$(openssl base64 -A)
 [[ $value ]] || fail 'no value on standard input'
 body="{\"secret\":\"$name\",\"operation\":\"set\",\"value_base64\":\"$value\"}"
-id=msg_$(openssl rand -hex 16)
 now=$(date +%s)
+id=msg_$now$(openssl rand -hex 16)
 signature=$(printf '%s' "$id.$now.$body" | hmac | openssl base64 -A)
 
 # curl tries again on 408, 429, 500, 502, 503 and 504, as Retry-After says; the

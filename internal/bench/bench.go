@@ -19,6 +19,7 @@ import (
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
 	"github.com/sealrelay/sealrelay/hooks/verify"
+	"github.com/sealrelay/sealrelay/internal/push"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
@@ -35,6 +36,8 @@ type Load struct {
 	// NamePrefix and a number.
 	Names      int
 	NamePrefix string
+	// RandomIDs makes the events' IDs random instead of rising with the time.
+	RandomIDs bool
 }
 
 // Driver keeps the connections of a Load open between runs.
@@ -90,7 +93,10 @@ func (d *Driver) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, now := "msg_"+rand.Text(), time.Now()
+	id, now := push.NewID(), time.Now()
+	if d.load.RandomIDs {
+		id = "msg_" + rand.Text()
+	}
 	signature, err := verify.SignV1(d.load.Secret, id, now, body)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,6 +34,25 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestNewID(t *testing.T) {
+	made := map[string]bool{}
+	for range 1000 {
+		made[push.NewID()] = true
+	}
+	if len(made) != 1000 {
+		t.Errorf("%d of 1,000 IDs are distinct", len(made))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for range 100 {
+			before := push.NewID()
+			<-time.After(time.Millisecond)
+			if after := push.NewID(); after <= before || len(after) != len(before) {
+				t.Fatalf("%s comes a millisecond after %s", after, before)
+			}
+		}
+	})
+}
 
 const token = "a-bearer-token-of-enough-length"
 

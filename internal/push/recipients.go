@@ -37,7 +37,7 @@ func (s *Sealer) fetch(ctx context.Context, secret string) (recipientset.Set, er
 	m := message{method: http.MethodGet, url: at.recipients(secret)}
 	token, err := retry(ctx, s.Client, func() (string, error) {
 		// Each try is a message of its own: the service has nothing to repeat.
-		m.id = newID()
+		m.id = NewID()
 		return try(ctx, s.Client, m, readSet)
 	})
 	if err != nil {

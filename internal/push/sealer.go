@@ -78,7 +78,7 @@ func (s *Sealer) push(ctx context.Context, event hooks.Event) (wire.Answer, erro
 		return wire.Answer{}, err
 	}
 	if event.ID == "" {
-		event.ID = newID()
+		event.ID = NewID()
 	}
 	if event.OccurredAt.IsZero() {
 		event.OccurredAt = time.Now()
