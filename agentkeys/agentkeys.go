@@ -3,6 +3,7 @@
 package agentkeys
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,9 @@ type Agent struct {
 	Name string
 	// Labels can be asked for by routes.
 	Labels map[string]string
+	// SigningKeys are those that the agent signs receipts and requests with.
+	// Nothing is sealed to them.
+	SigningKeys []ed25519.PublicKey
 	// Destinations are where its envelopes go, and with which of its keys.
 	Destinations []Destination
 }

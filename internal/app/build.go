@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
+	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
 	"github.com/sealrelay/sealrelay/hooks/verify"
@@ -150,6 +152,11 @@ func (b *builder) registry() *agentkeys.Registry {
 func (b *builder) agent(name string, from config.Agent) *agentkeys.Agent {
 	where := "agent " + name
 	agent := &agentkeys.Agent{Name: name, Labels: from.Labels}
+	for _, file := range from.SigningKeyFiles {
+		key, err := b.signingKey(file)
+		b.add(where+": signing_key_files", err)
+		agent.SigningKeys = append(agent.SigningKeys, key)
+	}
 	own := map[string]*agentkeys.Key{}
 	for _, key := range slices.Sorted(maps.Keys(from.Keys)) {
 		own[key] = b.key(where+": key "+key, from.Keys[key])
@@ -163,17 +170,30 @@ func (b *builder) agent(name string, from config.Agent) *agentkeys.Agent {
 			}
 		}
 		agent.Destinations = append(agent.Destinations, agentkeys.Destination{Name: destination, Key: key})
-		b.destination(where, place{name, destination}, settings)
+		b.destination(where, agent, destination, settings)
 	}
 	return agent
 }
 
-func (b *builder) destination(where string, at place, from config.Destination) {
+func (b *builder) signingKey(file string) (ed25519.PublicKey, error) {
+	data, err := b.cfg.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return keys.ParseVerifying(data)
+}
+
+func (b *builder) destination(where string, agent *agentkeys.Agent, name string, from config.Destination) {
 	if b.destinations == nil { // only the keys are wanted
 		return
 	}
+	at := place{agent.Name, name}
 	kind, settings, _ := from.Place()
-	made, err := kinds.New(kind, deliver.Settings{Decode: settings.Decode, Path: b.cfg.Path})
+	made, err := kinds.New(kind, deliver.Settings{
+		Decode: settings.Decode, Path: b.cfg.Path, ReadSecret: b.cfg.ReadSecret,
+		Agent:   deliver.Agent{Name: agent.Name, SigningKeys: agent.SigningKeys},
+		Service: b.service,
+	})
 	if placed, ok := made.(deliver.Placed); ok && err == nil {
 		if other, taken := b.places[placed.Place()]; taken {
 			err = fmt.Errorf("%s is that of agent %s: destination %s already; give each a place of its own", placed.Place(), other.agent, other.destination)
@@ -182,6 +202,16 @@ func (b *builder) destination(where string, at place, from config.Destination) {
 	}
 	b.add(where+": destination "+at.destination, err)
 	b.destinations[at] = made
+}
+
+// service reads what destinations show of the service.
+func (b *builder) service() (deliver.Service, error) {
+	signer, err := readSigner(b.cfg)
+	if err != nil {
+		return deliver.Service{}, err
+	}
+	defer clear(signer.seed)
+	return deliver.Service{Issuer: b.cfg.Issuer, Key: ed25519.NewKeyFromSeed(signer.seed)}, nil
 }
 
 func (b *builder) key(where string, from config.Key) *agentkeys.Key {

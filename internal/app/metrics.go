@@ -70,7 +70,7 @@ func (o *observed) writeStates(ctx context.Context, page *metrics.Page) {
 	defer cancel()
 	if counts, err := o.store.Count(ctx); err == nil {
 		page.Family("sealrelay_deliveries", metrics.GaugeType, "Deliveries, by state.")
-		for _, state := range []outbox.State{outbox.Blocked, outbox.Dead, outbox.Delivered, outbox.Pending} {
+		for _, state := range []outbox.State{outbox.Blocked, outbox.Dead, outbox.Delivered, outbox.Pending, outbox.Waiting} {
 			writeState(page, "sealrelay_deliveries", string(state), counts[state])
 		}
 	}

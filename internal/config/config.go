@@ -168,6 +168,10 @@ type Agent struct {
 	// Keys are the agent's public keys, by name. An agent that only gets what
 	// is sealed for a group's key has none.
 	Keys map[string]Key `yaml:"keys"`
+	// SigningKeyFiles have the Ed25519 public keys (PEM) that the agent signs
+	// its receipts and its requests to the mailbox with; several while it
+	// changes to a new one.
+	SigningKeyFiles []string `yaml:"signing_key_files"`
 	// Destinations are where its envelopes go, by name.
 	Destinations map[string]Destination `yaml:"destinations"`
 }

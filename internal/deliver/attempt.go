@@ -33,9 +33,9 @@ func (d *Dispatcher) attempt(ctx context.Context, claimed outbox.Delivery) {
 	log := d.Log.With().Str("agent", claimed.Agent).Str("destination", claimed.Destination).
 		Str("secret", claimed.Secret).Int64("version", claimed.Version).Logger()
 	started := time.Now()
-	err := d.try(ctx, claimed, log)
+	receipt, err := d.try(ctx, claimed, log)
 	now := time.Now()
-	outcome := d.outcome(claimed, err, now)
+	outcome := d.outcome(claimed, receipt, err, now)
 	if !d.settle(ctx, log, outcome) {
 		return
 	}
@@ -46,29 +46,29 @@ func (d *Dispatcher) attempt(ctx context.Context, claimed outbox.Delivery) {
 }
 
 // try calls the destination within two thirds of the lease.
-func (d *Dispatcher) try(ctx context.Context, claimed outbox.Delivery, log zerolog.Logger) error {
+func (d *Dispatcher) try(ctx context.Context, claimed outbox.Delivery, log zerolog.Logger) (receipt string, err error) {
 	destination, err := d.Resolve(claimed.Agent, claimed.Destination)
 	if err != nil {
-		return Final(fmt.Errorf("%w; mend the configuration, then retry the delivery", err))
+		return "", Final(fmt.Errorf("%w; mend the configuration, then retry the delivery", err))
 	}
 	limit := d.Lease * 2 / 3
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err = guard(limited, destination, claimed, log)
+	receipt, err = guard(limited, destination, claimed, log)
 	switch {
-	case err == nil || isFinal(err):
-		return err
+	case err == nil || isFinal(err) || errors.Is(err, ErrWaiting):
+		return receipt, err
 	case ctx.Err() != nil:
-		return errStopped
+		return "", errStopped
 	case limited.Err() != nil:
-		return fmt.Errorf("no result within %v: %w", limit, err)
+		return "", fmt.Errorf("no result within %v: %w", limit, err)
 	}
-	return err
+	return "", err
 }
 
 // guard turns a panic of a destination into a retryable failure. What it
 // panicked with is not logged: it may hold data.
-func guard(ctx context.Context, destination Destination, claimed outbox.Delivery, log zerolog.Logger) (err error) {
+func guard(ctx context.Context, destination Destination, claimed outbox.Delivery, log zerolog.Logger) (receipt string, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			log.Error().Str("type", fmt.Sprintf("%T", cause)).Bytes("stack", debug.Stack()).Msg("destination panicked")
@@ -79,11 +79,15 @@ func guard(ctx context.Context, destination Destination, claimed outbox.Delivery
 }
 
 // outcome decides what the end of an attempt means for the row.
-func (d *Dispatcher) outcome(claimed outbox.Delivery, err error, now time.Time) outbox.Outcome {
+func (d *Dispatcher) outcome(claimed outbox.Delivery, receipt string, err error, now time.Time) outbox.Outcome {
 	outcome := outbox.Outcome{Key: claimed.Key, Fence: claimed.Fence, Version: claimed.Version, At: now}
 	if err == nil {
-		outcome.State = outbox.Delivered
+		outcome.State, outcome.Receipt = outbox.Delivered, receipt
 		outcome.Audit = entry(audit.DeliveryDelivered, claimed, now, "")
+		return outcome
+	}
+	if errors.Is(err, ErrWaiting) {
+		outcome.State = outbox.Waiting
 		return outcome
 	}
 	outcome.Reason = reason(err)
@@ -140,6 +144,8 @@ func report(log zerolog.Logger, claimed outbox.Delivery, outcome outbox.Outcome)
 	switch outcome.State {
 	case outbox.Delivered:
 		log.Info().Msg("delivered")
+	case outbox.Waiting:
+		log.Info().Msg("waiting for the agent to fetch it")
 	case outbox.Dead:
 		log.Error().Int("attempts", claimed.Attempts+1).Str("reason", outcome.Reason).Msg("delivery given up")
 	default:

@@ -11,10 +11,12 @@ package deliver
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"time"
 
 	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
 // Destination is where an agent's envelopes go. Implementations are safe for
@@ -22,11 +24,13 @@ import (
 type Destination interface {
 	// Deliver brings the wanted version of d there: envelope and statement on
 	// a set, the statement alone on a delete, which also takes away the
-	// envelope. It returns nil once the version, or a newer one, is there
-	// durably. An error is tried again on the dispatcher's schedule unless it
-	// is one of [Final]; [After] sets the earliest time. It returns soon after
-	// ctx ends. No error's text holds anything of an envelope.
-	Deliver(ctx context.Context, d outbox.Delivery) error
+	// envelope. It returns once the version, or a newer one, is there durably,
+	// with the agent's receipt for this version if it gave one that verifies.
+	// An error is tried again on the dispatcher's schedule unless it is one of
+	// [Final]; [After] sets the earliest time, and [ErrWaiting] leaves the
+	// delivery to the agent. It returns soon after ctx ends. No error's text
+	// holds anything of an envelope.
+	Deliver(ctx context.Context, d outbox.Delivery) (receipt string, err error)
 }
 
 // Placed is what a destination adds if no other may go to the same place,
@@ -45,7 +49,32 @@ type Settings struct {
 	// Path makes a path of the configuration absolute: a relative one starts
 	// at the configuration's folder.
 	Path func(string) string
+	// ReadSecret reads the file that a `*_file` setting names, relative to
+	// the configuration, without the newline at its end.
+	ReadSecret func(path string) (*secretbytes.Value, error)
+	// Agent is whose destination it is.
+	Agent Agent
+	// Service reads the issuer's name and key, by which agents know the service.
+	Service func() (Service, error)
 }
+
+// Agent is what a destination may need to know of the agent whose it is.
+type Agent struct {
+	Name string
+	// SigningKeys are those that its receipts are signed with; empty if it gives
+	// none.
+	SigningKeys []ed25519.PublicKey
+}
+
+// Service is what a destination may need to show that a delivery is the
+// service's.
+type Service struct {
+	Issuer string
+	Key    ed25519.PrivateKey
+}
+
+// ErrWaiting is no failure: the delivery waits for the agent to fetch it.
+var ErrWaiting = errors.New("waiting for the agent to fetch it")
 
 // FinalError is a failure that no repetition mends.
 type FinalError struct{ err error }

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -113,4 +114,7 @@ func (f *fakeOutbox) outcomes() []outbox.Outcome {
 // destinationFunc is a Destination made of its method.
 type destinationFunc func(ctx context.Context, d outbox.Delivery) error
 
-func (f destinationFunc) Deliver(ctx context.Context, d outbox.Delivery) error { return f(ctx, d) }
+// Deliver returns a receipt that names the version.
+func (f destinationFunc) Deliver(ctx context.Context, d outbox.Delivery) (string, error) {
+	return fmt.Sprint("receipt ", d.Version), f(ctx, d)
+}

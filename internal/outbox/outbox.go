@@ -29,6 +29,8 @@ var (
 	ErrFenced = errors.New("delivery is no longer held by this claim")
 	// ErrNotFound: there is no such delivery.
 	ErrNotFound = errors.New("no such delivery")
+	// ErrAcknowledged: that version, or a newer one, is there already.
+	ErrAcknowledged = errors.New("version was acknowledged before")
 )
 
 // DuplicateError says that the event was accepted before.
@@ -53,6 +55,8 @@ type State string
 const (
 	// Pending: wanted and not yet there; due at Next, or claimed.
 	Pending State = "pending"
+	// Waiting: the wanted version waits for the agent to fetch it.
+	Waiting State = "waiting"
 	// Delivered: the wanted version is there.
 	Delivered State = "delivered"
 	// Dead: given up, for the row's Reason; an operator may retry it.
@@ -133,6 +137,9 @@ type Delivery struct {
 	AcceptedAt  time.Time
 	UpdatedAt   time.Time
 	DeliveredAt time.Time
+	// Receipt is the agent's signed receipt for DeliveredVersion; empty if there
+	// is none.
+	Receipt string
 	// Fence grows with each claim of the row; Settle must show the newest.
 	Fence int64
 }
@@ -143,13 +150,26 @@ type Outcome struct {
 	// Fence and Version are those of the claim.
 	Fence   int64
 	Version int64
-	// State is Delivered, Pending (to be tried again at Next) or Dead.
+	// State is Delivered, Pending (to be tried again at Next), Waiting or Dead.
 	State  State
 	Next   time.Time
 	Reason string
 	At     time.Time
-	// Audit is required unless State is Pending.
+	// Receipt is the agent's, if it is Delivered and the agent gave one.
+	Receipt string
+	// Audit is required if State is Delivered or Dead.
 	Audit *audit.Entry
+}
+
+// Acknowledgement says that an agent has a version, without a claim: the agent
+// fetched it, or its receipt came later.
+type Acknowledgement struct {
+	Key
+	Version int64
+	// Receipt is the agent's, verified.
+	Receipt string
+	At      time.Time
+	Audit   audit.Entry
 }
 
 // Filter selects deliveries; its zero value selects all.
@@ -207,6 +227,11 @@ type Outbox interface {
 	// newer version was committed meanwhile, the row stays Pending and due
 	// for that one, DeliveredVersion is kept up, and ErrFenced is returned.
 	Settle(ctx context.Context, outcome Outcome) error
+	// Acknowledge records that a version is there: DeliveredVersion, and, if it
+	// is the wanted one, the state Delivered, whatever it was but for Blocked.
+	// A running claim is fenced off. ErrNotFound if there is no such delivery,
+	// ErrAcknowledged if that version or a newer one is there already.
+	Acknowledge(ctx context.Context, ack Acknowledgement) error
 	// NextDue is when the next delivery is due or a lease runs out; ok is
 	// false when there is none.
 	NextDue(ctx context.Context) (at time.Time, ok bool, err error)

@@ -115,7 +115,7 @@ func sign(t testing.TB, d outbox.Delivery) outbox.Delivery {
 func (target Target) deliver(t *testing.T, deliveries ...outbox.Delivery) {
 	t.Helper()
 	for _, d := range deliveries {
-		if err := target.Destination.Deliver(t.Context(), d); err != nil {
+		if _, err := target.Destination.Deliver(t.Context(), d); err != nil {
 			t.Fatalf("%s of %s version %d: %v", d.Operation, d.Secret, d.Version, err)
 		}
 	}
@@ -211,7 +211,7 @@ func cancelled(t *testing.T, target Target) {
 	old := Set(t, "prod/db", 1, 100)
 	target.deliver(t, old)
 	for _, d := range []outbox.Delivery{Set(t, "prod/db", 2, 1<<20), Delete(t, "prod/db", 3)} {
-		if err := target.Destination.Deliver(ctx, d); !errors.Is(err, context.Canceled) {
+		if _, err := target.Destination.Deliver(ctx, d); !errors.Is(err, context.Canceled) {
 			t.Errorf("a cancelled %s gave %v, want context.Canceled", d.Operation, err)
 		}
 		target.want(t, old)
@@ -224,7 +224,7 @@ func manyAtOnce(t *testing.T, target Target) {
 	for i := range names {
 		group.Go(func() {
 			for version := range int64(2) {
-				if err := target.Destination.Deliver(t.Context(), Set(t, fmt.Sprintf("team%d/s%d", i%5, i), version+1, 1000)); err != nil {
+				if _, err := target.Destination.Deliver(t.Context(), Set(t, fmt.Sprintf("team%d/s%d", i%5, i), version+1, 1000)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -241,7 +241,7 @@ func oneSecretAtOnce(t *testing.T, target Target) {
 	var group sync.WaitGroup
 	for version := range int64(versions) {
 		group.Go(func() {
-			if err := target.Destination.Deliver(t.Context(), Set(t, "prod/db", version+1, 1000)); err != nil {
+			if _, err := target.Destination.Deliver(t.Context(), Set(t, "prod/db", version+1, 1000)); err != nil {
 				t.Error(err)
 			}
 		})

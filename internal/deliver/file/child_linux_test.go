@@ -69,7 +69,7 @@ func TestKilledWriter(t *testing.T) {
 			deliveries = append(deliveries, delivertest.Set(t, "a", from+i, envelopeSize))
 		}
 		for _, d := range deliveries {
-			if err := destination.Deliver(t.Context(), d); err != nil {
+			if _, err := destination.Deliver(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}
 			fmt.Println("delivered", d.Version)
@@ -90,7 +90,7 @@ func TestKilledWriter(t *testing.T) {
 	killAfter(t, dir, from, 1)
 	destination := mustOpen(t, dir, "dir: .")
 	last := delivertest.Set(t, "a", from+1000, 10)
-	if err := destination.Deliver(t.Context(), last); err != nil {
+	if _, err := destination.Deliver(t.Context(), last); err != nil {
 		t.Fatal(err)
 	}
 	if got, signed, err := read(dir, "a"); err != nil || !bytes.Equal(got, last.Envelope) || signed != last.Statement {
@@ -107,7 +107,7 @@ func TestKilledAtEachCall(t *testing.T) {
 	next := delivertest.Set(t, "a", 2, envelopeSize)
 	if isChild("one") {
 		runtime.LockOSThread() // strace counts calls by thread
-		if err := mustOpen(t, os.Getenv(childDir), "dir: .").Deliver(t.Context(), next); err != nil {
+		if _, err := mustOpen(t, os.Getenv(childDir), "dir: .").Deliver(t.Context(), next); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -122,7 +122,7 @@ func TestKilledAtEachCall(t *testing.T) {
 		for nth, ended := 1, false; !ended; nth++ {
 			dir := t.TempDir()
 			destination := mustOpen(t, dir, "dir: .")
-			if err := destination.Deliver(t.Context(), delivertest.Set(t, "a", 1, envelopeSize)); err != nil {
+			if _, err := destination.Deliver(t.Context(), delivertest.Set(t, "a", 1, envelopeSize)); err != nil {
 				t.Fatal(err)
 			}
 			cmd := startChild(t, "one", dir)
@@ -137,7 +137,7 @@ func TestKilledAtEachCall(t *testing.T) {
 			if !ended {
 				found[[2]int64{envelope, signed}]++
 			}
-			if err := destination.Deliver(t.Context(), next); err != nil {
+			if _, err := destination.Deliver(t.Context(), next); err != nil {
 				t.Fatal(err)
 			}
 			if envelope, signed := readVersions(t, dir); envelope != 2 || signed != 2 {
@@ -221,12 +221,12 @@ func TestDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		destination := mustOpen(t, os.Getenv(childDir), "dir: .")
-		wantRetryable(t, destination.Deliver(t.Context(), delivertest.Set(t, "a", 2, envelopeSize)), syscall.EFBIG)
+		wantRetryable(t, result(destination.Deliver(t.Context(), delivertest.Set(t, "a", 2, envelopeSize))), syscall.EFBIG)
 		return
 	}
 	dir := t.TempDir()
 	destination := mustOpen(t, dir, "dir: .")
-	if err := destination.Deliver(t.Context(), old); err != nil {
+	if _, err := destination.Deliver(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := startChild(t, "full", dir).CombinedOutput(); err != nil {
@@ -240,7 +240,7 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("left behind %q (error %v)", left, err)
 	}
 	next := delivertest.Set(t, "a", 2, envelopeSize)
-	if err := destination.Deliver(t.Context(), next); err != nil {
+	if _, err := destination.Deliver(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
 	if envelope, _, err := read(dir, "a"); err != nil || !bytes.Equal(envelope, next.Envelope) {
@@ -262,13 +262,13 @@ func TestUnprivileged(t *testing.T) {
 			}
 		}
 		good := mustOpen(t, "", "dir: mine")
-		if err := good.Deliver(t.Context(), delivertest.Set(t, "a/b", 1, 10)); err != nil {
+		if _, err := good.Deliver(t.Context(), delivertest.Set(t, "a/b", 1, 10)); err != nil {
 			t.Error(err)
 		}
 		refused := mustOpen(t, "", "dir: refused")
-		wantRetryable(t, refused.Deliver(t.Context(), delivertest.Set(t, "a", 1, 10)), fs.ErrPermission)
+		wantRetryable(t, result(refused.Deliver(t.Context(), delivertest.Set(t, "a", 1, 10))), fs.ErrPermission)
 		given := mustOpen(t, "", "{dir: mine, owner: '0:0'}")
-		wantRetryable(t, given.Deliver(t.Context(), delivertest.Set(t, "c", 1, 10)), fs.ErrPermission)
+		wantRetryable(t, result(given.Deliver(t.Context(), delivertest.Set(t, "c", 1, 10))), fs.ErrPermission)
 		if left, err := stray("mine"); err != nil || len(left) != 0 {
 			t.Errorf("left behind %q (error %v)", left, err)
 		}
@@ -296,7 +296,7 @@ func TestOwner(t *testing.T) {
 	}
 	dir := t.TempDir()
 	destination := mustOpen(t, dir, "{dir: out, owner: '1234:5678'}")
-	if err := destination.Deliver(t.Context(), delivertest.Set(t, "a/b", 1, 10)); err != nil {
+	if _, err := destination.Deliver(t.Context(), delivertest.Set(t, "a/b", 1, 10)); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"out", "out/a", "out/a/b.age", "out/a/b.age.jws"} {
@@ -321,7 +321,7 @@ func TestReaderNeverSeesAPart(t *testing.T) {
 		d := delivertest.Set(t, "a", version+1, envelopeSize)
 		whole[statement.Digest(d.Envelope)] = d.Statement
 	}
-	if err := destination.Deliver(t.Context(), delivertest.Set(t, "a", 1, envelopeSize)); err != nil {
+	if _, err := destination.Deliver(t.Context(), delivertest.Set(t, "a", 1, envelopeSize)); err != nil {
 		t.Fatal(err)
 	}
 	stop, reads := make(chan struct{}), make(chan int)
@@ -342,7 +342,7 @@ func TestReaderNeverSeesAPart(t *testing.T) {
 		}
 	}()
 	for version := range int64(versions) {
-		if err := destination.Deliver(t.Context(), delivertest.Set(t, "a", version+1, envelopeSize)); err != nil {
+		if _, err := destination.Deliver(t.Context(), delivertest.Set(t, "a", version+1, envelopeSize)); err != nil {
 			t.Error(err)
 		}
 	}

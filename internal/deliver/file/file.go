@@ -77,7 +77,12 @@ func (d *Destination) Place() string { return "folder " + d.dir }
 // Deliver implements deliver.Destination. What is in the way of the files, a
 // folder or a symbolic link, is a final error; a full disk or a missing
 // permission is not.
-func (d *Destination) Deliver(ctx context.Context, delivery outbox.Delivery) error {
+// No agent answers from a folder: there is no receipt.
+func (d *Destination) Deliver(ctx context.Context, delivery outbox.Delivery) (receipt string, err error) {
+	return "", d.deliver(ctx, delivery)
+}
+
+func (d *Destination) deliver(ctx context.Context, delivery outbox.Delivery) error {
 	if err := hooks.CheckName(delivery.Secret); err != nil {
 		return deliver.Final(err)
 	}

@@ -33,7 +33,8 @@ func (discard) Secrets(context.Context, outbox.SecretFilter) ([]outbox.Secret, e
 func (discard) Claim(context.Context, time.Time, int, time.Duration) ([]outbox.Delivery, error) {
 	return nil, nil
 }
-func (discard) Settle(context.Context, outbox.Outcome) error { return outbox.ErrNotFound }
+func (discard) Settle(context.Context, outbox.Outcome) error              { return outbox.ErrNotFound }
+func (discard) Acknowledge(context.Context, outbox.Acknowledgement) error { return outbox.ErrNotFound }
 func (discard) NextDue(context.Context) (time.Time, bool, error) {
 	return time.Time{}, false, nil
 }

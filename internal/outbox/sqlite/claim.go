@@ -97,7 +97,7 @@ func (o *Outbox) Settle(ctx context.Context, outcome outbox.Outcome) error {
 // that no caller may give.
 func outcomeEntry(outcome outbox.Outcome) ([]byte, error) {
 	switch {
-	case outcome.State == outbox.Pending:
+	case outcome.State == outbox.Pending, outcome.State == outbox.Waiting:
 		return nil, nil
 	case outcome.State != outbox.Delivered && outcome.State != outbox.Dead:
 		return nil, fmt.Errorf("a claim cannot be settled as %q", outcome.State)
@@ -113,7 +113,7 @@ func (t *tx) settleClaim(outcome *outbox.Outcome, entry []byte) error {
 		wanted = row[0].(int64)
 		return nil
 	}, outcome.Agent, outcome.Destination, outcome.Secret, outcome.Fence, outcome.Version, string(outcome.State),
-		micros(outcome.Next), outcome.Reason, micros(outcome.At))
+		micros(outcome.Next), outcome.Reason, micros(outcome.At), outcome.Receipt)
 	if err != nil {
 		return fmt.Errorf("settle a delivery: %w", err)
 	}

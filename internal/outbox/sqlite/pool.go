@@ -32,6 +32,7 @@ func newReader(dsn string) (*reader, error) {
 		// Each of the parts reads an index and no delivery.
 		&r.count: `SELECT state, count(*) FROM deliveries WHERE state IN ('dead', 'blocked') GROUP BY state
 			UNION ALL SELECT 'pending', count(*) FROM deliveries WHERE state = 'pending'
+			UNION ALL SELECT 'waiting', count(*) FROM deliveries WHERE state = 'waiting'
 			UNION ALL SELECT '', count(*) FROM deliveries`,
 		&r.repeated: `SELECT answer FROM events WHERE event_id >= ? AND event_id < ? AND source = ? AND received_at >= ?
 			ORDER BY id DESC LIMIT 1`,

@@ -70,7 +70,7 @@ func (o *Outbox) Count(ctx context.Context) (map[outbox.State]int, error) {
 		return r.count.query(func(row []driver.Value) error {
 			state, n := outbox.State(row[0].(string)), int(row[1].(int64))
 			if state == "" { // all of them; delivered are those in no other state
-				state, n = outbox.Delivered, n-counts[outbox.Pending]-counts[outbox.Dead]-counts[outbox.Blocked]
+				state, n = outbox.Delivered, n-counts[outbox.Pending]-counts[outbox.Waiting]-counts[outbox.Dead]-counts[outbox.Blocked]
 			}
 			if n > 0 {
 				counts[state] = n
@@ -116,7 +116,7 @@ func (o *Outbox) auditPage(ctx context.Context, seq int64) ([]audit.Row, error) 
 }
 
 // deliveryWidth is the number of columns in deliveryColumns.
-const deliveryWidth = 18
+const deliveryWidth = 19
 
 func scanDelivery(row []driver.Value) outbox.Delivery {
 	return outbox.Delivery{
@@ -136,5 +136,6 @@ func scanDelivery(row []driver.Value) outbox.Delivery {
 		Source:           row[15].(string),
 		EventID:          row[16].(string),
 		Reason:           row[17].(string),
+		Receipt:          row[18].(string),
 	}
 }

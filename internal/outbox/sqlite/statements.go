@@ -8,13 +8,14 @@ type writeStmts struct {
 	deliveryUpsert, deliveryExists             *stmt
 	claimSelect, claimLease, claimGiveUp       *stmt
 	settle                                     *stmt
+	ackSelect, ackUpdate                       *stmt
 	awaitUpsert, awaitAlert                    *stmt
 	auditHead, auditInsert, eventForget, probe *stmt
 }
 
 // deliveryColumns are what scanDelivery reads.
 const deliveryColumns = `agent, destination, secret, state, version, delivered_version, fence, attempts, due,
-	accepted_at, updated_at, delivered_at, operation, format, key_id, source, event_id, reason`
+	accepted_at, updated_at, delivered_at, operation, format, key_id, source, event_id, reason, receipt`
 
 func (s *writeStmts) prepare(c *conn) error {
 	return c.prepareAll(map[**stmt]string{
@@ -53,19 +54,30 @@ func (s *writeStmts) prepare(c *conn) error {
 
 		// The outcome is the row's only if the claimed version (c) is still the
 		// wanted one; what is there is remembered in either case.
-		&s.settle: `WITH o (agent, destination, secret, fence, version, state, due, reason, at) AS (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))
+		&s.settle: `WITH o (agent, destination, secret, fence, version, state, due, reason, at, receipt) AS (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?))
 			UPDATE deliveries AS d SET
 				leased = 0,
 				state = iif(d.version = o.version, o.state, d.state),
 				due = iif(d.version = o.version, o.due, o.at),
 				reason = iif(d.version = o.version, o.reason, d.reason),
-				attempts = d.attempts + (d.version = o.version AND o.state <> 'delivered'),
+				attempts = d.attempts + (d.version = o.version AND o.state NOT IN ('delivered', 'waiting')),
 				delivered_version = iif(o.state = 'delivered', max(d.delivered_version, o.version), d.delivered_version),
 				delivered_at = iif(o.state = 'delivered', o.at, d.delivered_at),
+				receipt = iif(o.state = 'delivered' AND o.version >= d.delivered_version, o.receipt, d.receipt),
 				updated_at = o.at
 			FROM o
 			WHERE d.agent = o.agent AND d.destination = o.destination AND d.secret = o.secret AND d.leased AND d.fence = o.fence
 			RETURNING version`,
+
+		&s.ackSelect: `SELECT version, delivered_version FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?`,
+		// Whoever holds a claim of the row has nothing more to say of it.
+		&s.ackUpdate: `WITH a (version, at, receipt) AS (VALUES (?, ?, ?))
+			UPDATE deliveries AS d SET
+				state = iif(d.version = a.version AND d.state <> 'blocked', 'delivered', d.state),
+				reason = iif(d.version = a.version AND d.state <> 'blocked', '', d.reason),
+				leased = 0, due = iif(d.leased, a.at, d.due), fence = d.fence + 1,
+				delivered_version = a.version, delivered_at = a.at, updated_at = a.at, receipt = a.receipt
+			FROM a WHERE d.agent = ? AND d.destination = ? AND d.secret = ?`,
 
 		// What is awaited already stays due when it was, and older news change
 		// nothing.

@@ -68,14 +68,14 @@ func addFilter(cmd *cobra.Command) func() (outbox.Filter, error) {
 	cmd.Flags().StringVar(&filter.Agent, "agent", "", "only this `agent`")
 	cmd.Flags().StringVar(&filter.Destination, "destination", "", "only this `destination`")
 	cmd.Flags().StringVar(&filter.Secret, "secret", "", "only the secret of this `name`")
-	cmd.Flags().StringSliceVar(&states, "state", nil, "only these `states`: pending, delivered, dead, blocked")
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only these `states`: pending, waiting, delivered, dead, blocked")
 	return func() (outbox.Filter, error) {
 		for _, state := range states {
 			switch s := outbox.State(state); s {
-			case outbox.Pending, outbox.Delivered, outbox.Dead, outbox.Blocked:
+			case outbox.Pending, outbox.Waiting, outbox.Delivered, outbox.Dead, outbox.Blocked:
 				filter.States = append(filter.States, s)
 			default:
-				return filter, cli.UsageErrorf("--state %q is none of pending, delivered, dead, blocked", state)
+				return filter, cli.UsageErrorf("--state %q is none of pending, waiting, delivered, dead, blocked", state)
 			}
 		}
 		return filter, nil

@@ -1,0 +1,46 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/sealrelay/sealrelay/internal/audit"
+	"github.com/sealrelay/sealrelay/internal/outbox"
+)
+
+// Acknowledge implements outbox.Outbox.
+func (o *Outbox) Acknowledge(ctx context.Context, ack outbox.Acknowledgement) error {
+	entry, err := audit.Encode(ack.Audit)
+	if err != nil {
+		return err
+	}
+	return o.writer.do(ctx, len(ack.Receipt), func(t *tx) error { return t.acknowledge(&ack, entry) })
+}
+
+var errNotWanted = errors.New("a version is acknowledged that was never wanted")
+
+func (t *tx) acknowledge(ack *outbox.Acknowledgement, entry []byte) error {
+	var wanted, there int64
+	found := false
+	err := t.ackSelect.query(func(row []driver.Value) error {
+		wanted, there, found = row[0].(int64), row[1].(int64), true
+		return nil
+	}, ack.Agent, ack.Destination, ack.Secret)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read what is acknowledged: %w", err)
+	case !found:
+		return outbox.ErrNotFound
+	case ack.Version > wanted:
+		return fmt.Errorf("%w: version %d of %d", errNotWanted, ack.Version, wanted)
+	case ack.Version <= there:
+		return outbox.ErrAcknowledged
+	}
+	_, err = t.ackUpdate.exec(ack.Version, micros(ack.At), ack.Receipt, ack.Agent, ack.Destination, ack.Secret)
+	if err != nil {
+		return fmt.Errorf("acknowledge a delivery: %w", err)
+	}
+	return t.audit(entry)
+}
