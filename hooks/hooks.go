@@ -81,6 +81,13 @@ type Verifier interface {
 	Verify(*Request) (Verified, error)
 }
 
+// ClientCertificateAsker is a Verifier that may need the sender's TLS client
+// certificate, which clients show only if they are asked.
+type ClientCertificateAsker interface {
+	// AsksClientCertificate says whether it does.
+	AsksClientCertificate() bool
+}
+
 // Adapter reads what a verified request says. Implementations are safe for
 // concurrent use.
 type Adapter interface {
@@ -185,4 +192,23 @@ type Settings struct {
 	// ReadSecret reads the file that a `*_file` setting names, relative to
 	// the configuration, without the newline at its end.
 	ReadSecret func(path string) (*Value, error)
+}
+
+// ReadPublic reads a file that holds nothing secret, such as certificates, as
+// ReadSecret does. The empty path is that of no file, and gives nil.
+func (s Settings) ReadPublic(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	content, err := s.ReadSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Wipe()
+	var data []byte
+	err = content.Expose(func(b []byte) error {
+		data = append([]byte{}, b...)
+		return nil
+	})
+	return data, err
 }

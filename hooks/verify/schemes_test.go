@@ -144,7 +144,7 @@ func schemes(t testing.TB) []scheme {
 			name: "api-key/header", verifier: ok(verify.NewAPIKey(verify.APIKey{Header: "x-api-key", Keys: keys(oldToken)})), request: post(t, "", "X-Api-Key", oldToken),
 			credential: []string{"X-Api-Key"},
 		},
-	}, hmacSchemes(t)...)
+	}, append(hmacSchemes(t), jwtSchemes(t)...)...)
 }
 
 func TestSchemes(t *testing.T) {

@@ -9,13 +9,16 @@ import (
 
 // Table has each scheme's constructor by the name that configurations use.
 var Table = map[string]func(hooks.Settings) (hooks.Verifier, error){
-	"api-key":           configuredAPIKey,
-	"basic":             configuredBasic,
-	"bearer":            configuredBearer,
-	"doppler":           configuredDoppler,
-	"github":            configuredGitHub,
-	"hmac":              configuredHMAC,
-	"infisical":         configuredInfisical,
-	"standard-webhooks": configuredStandardWebhooks,
-	"stripe":            configuredStripe,
+	"api-key":            configuredAPIKey,
+	"basic":              configuredBasic,
+	"bearer":             configuredBearer,
+	"client-certificate": configuredClientCertificate,
+	"doppler":            configuredDoppler,
+	"entra-jwt":          configuredEntra,
+	"github":             configuredGitHub,
+	"hmac":               configuredHMAC,
+	"infisical":          configuredInfisical,
+	"oidc-jwt":           configuredOIDC,
+	"standard-webhooks":  configuredStandardWebhooks,
+	"stripe":             configuredStripe,
 }

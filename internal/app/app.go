@@ -104,7 +104,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 func (a *App) build(cfg *config.Config) (*Built, error) {
 	built, err := Build(cfg)
 	if err == nil && a.options.InsecureLoopback && built.asksClient {
-		return nil, errors.New("a source has client_certificate, which --insecure-loopback can never see; let the proxy ask for it and remove the setting, or serve TLS here")
+		return nil, errors.New("a source has client_certificate, or verifies by client-certificate, which --insecure-loopback can never see; let the proxy ask for it and remove the setting, or serve TLS here")
 	}
 	return built, err
 }

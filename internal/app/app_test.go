@@ -332,6 +332,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"no certificate", "", "", true, "cert_file and key_file are missing"},
 		{"certificate not there", "server: {", "server: {cert_file: a.crt, key_file: a.key, ", true, "server certificate"},
 		{"client certificate over plain HTTP", `may_write: ["prod/**"]`, "may_write: [\"prod/**\"]\n    client_certificate: {ca_file: old.crt}", false, "client_certificate"},
+		{"verified by certificate over plain HTTP", "verify: {bearer: {token_files: [token]}}", "verify: {client-certificate: {ca_file: old.crt}}", false, "client-certificate"},
 		{"signing key not there", "service.key", "none.key", false, "signing_key_file: "},
 		{"signing key of another kind", "service.key", "old.key", false, "Ed25519"},
 		{"hooks port taken", `listen: "127.0.0.1:0", shutdown`, fmt.Sprintf(`listen: %q, shutdown`, busy), false, "server: listen"},

@@ -45,12 +45,18 @@ func Build(cfg *config.Config) (*Built, error) {
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
-	asks := slices.ContainsFunc(sources, func(s *intake.Source) bool { return s.ClientRoots != nil })
 	return &Built{
 		Rules:        intake.NewRules(sources, registry, b.routes()),
 		destinations: b.destinations,
-		asksClient:   asks,
+		asksClient:   slices.ContainsFunc(sources, asksClient),
 	}, nil
+}
+
+// asksClient says whether a source needs a TLS client certificate, beside its
+// verifier or by it.
+func asksClient(s *intake.Source) bool {
+	asker, ok := s.Verifier.(hooks.ClientCertificateAsker)
+	return s.ClientRoots != nil || ok && asker.AsksClientCertificate()
 }
 
 type builder struct {

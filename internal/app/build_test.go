@@ -51,7 +51,7 @@ routes:
 	}
 	for _, want := range []string{
 		"signing_key_file: ", "server certificate: ",
-		`source a: there is no verify "beerer"; there are ["api-key"`,
+		`source a: there is no verify "beerer"; there are [`,
 		"source b: verify bearer: ", `source b: adapter json: line 10: key "valeu" is not a setting here`,
 		"source b: client_certificate: ca_file: token has no PEM certificate",
 		`agent web: key main: unknown envelope format "rot13"; there are age, openpgp, jwe, cms, js7`,

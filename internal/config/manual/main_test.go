@@ -58,7 +58,7 @@ func TestExample(t *testing.T) {
 // that settings come from.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	fields := 0
-	for _, dir := range []string{".", "../../hooks/verify", "../../hooks/adapters", "../deliver/file"} {
+	for _, dir := range []string{".", "../../hooks/verify", "../../hooks/internal/jwks", "../../hooks/adapters", "../deliver/file"} {
 		files, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", dir, len(files), err)
