@@ -91,7 +91,9 @@ type ClientCertificateAsker interface {
 // Adapter reads what a verified request says. Implementations are safe for
 // concurrent use.
 type Adapter interface {
-	// Read returns an error wrapping ErrMalformed, ErrMediaType or ErrNoValue.
+	// Read returns an error wrapping ErrMalformed, ErrMediaType or ErrNoValue;
+	// where the body itself is signed, ErrUnauthenticated and ErrUnavailable as
+	// a Verifier does.
 	// The caller wipes the Values of the Message's Events.
 	Read(*Request, Verified) (Message, error)
 }

@@ -40,6 +40,7 @@ var Table = map[string]func(hooks.Settings) (hooks.Adapter, error){
 	"json":                  configuredJSON,
 	"keeper-alert":          configured(NewKeeperAlert),
 	"psono":                 configured(NewPsono),
+	"set-push":              configuredSETPush,
 	"push":                  configuredPush,
 }
 

@@ -92,6 +92,7 @@ var smallest = map[string]string{
 	"keeper-alert":          "{}",
 	"psono":                 "{}",
 	"push":                  "{}",
+	"set-push":              setConfig,
 }
 
 func TestTable(t *testing.T) {
@@ -99,7 +100,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	for name, config := range smallest {
-		if _, err := adapters.Table[name](settings(config)); err != nil {
+		if _, err := adapters.Table[name](setSettings(t, config)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := adapters.Table[name](settings("unknown: 1")); err == nil || !strings.Contains(err.Error(), "unknown") {

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/jsonscan"
@@ -134,11 +133,24 @@ func readBatched(r *hooks.Request) ([]cloudEvent, error) {
 	return events, nil
 }
 
+// ceAttributes are the attributes that are read in every mode, and ceMembers
+// what is read of an event in JSON.
+var (
+	ceAttributes = [...]string{"specversion", "type", "source", "id", "subject", "time"}
+	ceMembers    = append(ceAttributes[:], "datacontenttype", "data", "data_base64")
+)
+
 // readStructured reads an event in JSON. An attribute that is null is not set
 // (JSON Event Format, section 2.2).
 func readStructured(object jsonscan.Value) (cloudEvent, error) {
+	members := map[string]jsonscan.Value{}
+	for name, value := range object.Members() {
+		if name := name.Text(); slices.Contains(ceMembers, name) {
+			members[name] = value
+		}
+	}
 	attribute := func(name string) (string, error) {
-		switch v := object.At(jsonscan.Pointer{name}); v.Kind() {
+		switch v := members[name]; v.Kind() {
 		case jsonscan.String:
 			return v.Text(), nil
 		case jsonscan.Missing, jsonscan.Null:
@@ -160,7 +172,7 @@ func readStructured(object jsonscan.Value) (cloudEvent, error) {
 			return cloudEvent{}, malformed("the attribute datacontenttype is not a media type")
 		}
 	}
-	document, encoded := object.At(jsonscan.Pointer{"data"}), object.At(jsonscan.Pointer{"data_base64"})
+	document, encoded := members["data"], members["data_base64"]
 	switch {
 	case encoded.Kind() == jsonscan.Missing:
 		event.data = ceData{document: document, media: media}
@@ -175,29 +187,11 @@ func readStructured(object jsonscan.Value) (cloudEvent, error) {
 	}
 }
 
-// readBinary reads an event whose attributes are in the header and whose data
-// are the body.
-func readBinary(r *hooks.Request, media string) (cloudEvent, error) {
-	check := checkEncoding
-	if jsonMedia(media) {
-		check = checkMedia
-	}
-	if err := check(r); err != nil {
-		return cloudEvent{}, err
-	}
-	if len(r.Header.Values("Ce-Datacontenttype")) > 0 {
-		return cloudEvent{}, malformed("the header has ce-datacontenttype; Content-Type stands for it")
-	}
-	event, err := readAttributes(func(name string) (string, error) { return ceHeader(r.Header, name) })
-	event.data = ceData{bytes: r.Body, media: media}
-	return event, err
-}
-
 // readAttributes reads what attribute finds, empty for an attribute that is not
 // set.
 func readAttributes(attribute func(name string) (string, error)) (cloudEvent, error) {
-	var said [6]string
-	for i, name := range []string{"specversion", "type", "source", "id", "subject", "time"} {
+	var said [len(ceAttributes)]string
+	for i, name := range ceAttributes {
 		var err error
 		if said[i], err = attribute(name); err != nil {
 			return cloudEvent{}, err
@@ -216,43 +210,4 @@ func readAttributes(attribute func(name string) (string, error)) (cloudEvent, er
 	var err error
 	event.at, err = rfc3339Time(said[5], "the attribute time")
 	return event, err
-}
-
-// ceHeader decodes an attribute in the header: from a quoted string, which older
-// senders write, and then from percent-encoding (HTTP Protocol Binding, section
-// 3.1.3.2).
-func ceHeader(header http.Header, name string) (string, error) {
-	lines := header.Values("ce-" + name)
-	if len(lines) == 0 {
-		return "", nil
-	}
-	if len(lines) > 1 {
-		return "", malformed("the header has ce-%s %d times", name, len(lines))
-	}
-	text, ok := unquoted(lines[0])
-	decoded, err := url.PathUnescape(text)
-	if !ok || err != nil || !utf8.ValidString(decoded) {
-		return "", malformed("ce-%s is not percent-encoded UTF-8", name)
-	}
-	return decoded, nil
-}
-
-// unquoted is what a quoted string says (RFC 9110, section 5.6.4), and any other
-// text as it is.
-func unquoted(text string) (string, bool) {
-	inner, found := strings.CutPrefix(text, `"`)
-	if !found {
-		return text, !strings.Contains(text, `"`)
-	}
-	var out strings.Builder
-	for i := 0; i < len(inner); i++ {
-		switch {
-		case inner[i] == '"':
-			return out.String(), i == len(inner)-1
-		case inner[i] == '\\' && i+1 < len(inner):
-			i++
-		}
-		out.WriteByte(inner[i])
-	}
-	return "", false
 }

@@ -117,8 +117,11 @@ type Source struct {
 	// basic, api-key, client-certificate, oidc-jwt, entra-jwt) and its settings,
 	// for which see docs/hooks.md.
 	Verify map[string]Settings `yaml:"verify"`
-	// Adapter has one entry: how the event is read out of the body (json,
-	// push) and its settings.
+	// Adapter has one entry: how events are read out of the request, and its
+	// settings. With values: push, json, cloudevents, eso-push. Telling of change
+	// only: akeyless, aws-secrets-manager, azure-event-grid, bitwarden,
+	// delinea-platform, delinea-secretchanged, doppler, gcp-pubsub, infisical,
+	// keeper-alert, psono, set-push.
 	Adapter map[string]Settings `yaml:"adapter"`
 	// MayWrite are globs of the secret names that the source may change: *
 	// stands for any characters but the slash, ** for any. Required.

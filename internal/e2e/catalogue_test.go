@@ -72,6 +72,9 @@ func prepareCatalogue(t *testing.T) *service {
 	t.Helper()
 	s, _ := prepare(t)
 	s.write(t, "shared.secret", []byte("a-shared-secret-of-enough-length"))
+	if err := os.CopyFS(filepath.Join(s.dir, "set-push"), os.DirFS(filepath.Join(catalogue, "set-push"))); err != nil {
+		t.Fatal(err)
+	}
 	text, err := os.ReadFile(filepath.Join(catalogue, "sealrelay.yaml"))
 	if err != nil {
 		t.Fatal(err)
