@@ -2,6 +2,7 @@ package sourcetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -31,8 +32,12 @@ type Runner struct {
 	Address string
 	// Source is the source's name.
 	Source string
-	// HTTP does the requests, apart from following redirects.
+	// HTTP does the requests, apart from following redirects, which is never
+	// done. It shows no certificate.
 	HTTP *http.Client
+	// Certified does those that are signed: it shows the sender's certificate. It
+	// is HTTP if there is none.
+	Certified *http.Client
 	// Signer signs what has to be signed; nil if there is none.
 	Signer *Signer
 }
@@ -119,12 +124,14 @@ func (r *Runner) send(ctx context.Context, f filled, sign bool) (Answer, string,
 	if request.Header.Get("User-Agent") == "" {
 		request.Header.Set("User-Agent", "sealrelay")
 	}
+	client := r.HTTP
 	if sign {
+		client = cmp.Or(r.Certified, r.HTTP)
 		if err := r.Signer.sign(message{request, f.id, f.body, f.at}); err != nil {
 			return Answer{}, "", fmt.Errorf("sign: %w", err)
 		}
 	}
-	direct := *r.HTTP
+	direct := *client
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	response, err := direct.Do(request)
 	if err != nil {

@@ -13,15 +13,19 @@ import (
 
 // signers has how to sign for each verifier.
 var signers = map[string]func(*Signer, message) error{
-	"api-key":           (*Signer).apiKey,
-	"basic":             (*Signer).basic,
-	"bearer":            (*Signer).bearer,
-	"doppler":           func(s *Signer, m message) error { return s.preset(m, "X-Doppler-Signature") },
-	"github":            func(s *Signer, m message) error { return s.preset(m, "X-Hub-Signature-256") },
-	"hmac":              (*Signer).hmac,
-	"infisical":         (*Signer).infisical,
-	"standard-webhooks": (*Signer).standardWebhooks,
-	"stripe":            (*Signer).stripe,
+	"api-key": (*Signer).apiKey,
+	"basic":   (*Signer).basic,
+	"bearer":  (*Signer).bearer,
+	// The connection has the certificate.
+	"client-certificate": func(*Signer, message) error { return nil },
+	"doppler":            func(s *Signer, m message) error { return s.preset(m, "X-Doppler-Signature") },
+	"entra-jwt":          (*Signer).entra,
+	"github":             func(s *Signer, m message) error { return s.preset(m, "X-Hub-Signature-256") },
+	"hmac":               (*Signer).hmac,
+	"infisical":          (*Signer).infisical,
+	"oidc-jwt":           (*Signer).oidc,
+	"standard-webhooks":  (*Signer).standardWebhooks,
+	"stripe":             (*Signer).stripe,
 }
 
 // standardWebhooks signs as Standard Webhooks 1.0.0 has it, with the headers of

@@ -40,6 +40,12 @@ type settings struct {
 	Signed          []string `yaml:"signed"`
 	TimestampHeader string   `yaml:"timestamp_header"`
 	TimestampFormat string   `yaml:"timestamp_format"`
+	Issuer          string   `yaml:"issuer"`
+	Audience        string   `yaml:"audience"`
+	Emails          []string `yaml:"emails"`
+	Subjects        []string `yaml:"subjects"`
+	Tenant          string   `yaml:"tenant"`
+	Applications    []string `yaml:"applications"`
 
 	// Others do not concern a sender.
 	Others map[string]any `yaml:",inline"`

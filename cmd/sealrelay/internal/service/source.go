@@ -1,20 +1,13 @@
 package service
 
 import (
-	"crypto"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
-	"github.com/sealrelay/sealrelay/crypto/keys"
-	"github.com/sealrelay/sealrelay/hooks"
-	"github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/push"
 	"github.com/sealrelay/sealrelay/internal/sourcetest"
 )
@@ -53,7 +46,7 @@ asked for.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.url, "url", "", "the service's address, https://HOST:PORT (default: that of the configuration, with its certificate)")
 	flags.StringVar(&f.tls.CAFile, "ca-file", "", "PEM `file` with an authority to trust beside the system's, with --url")
-	flags.StringVar(&f.tls.CertFile, "client-cert", "", "PEM `file` with a TLS client certificate")
+	flags.StringVar(&f.tls.CertFile, "client-cert", "", "PEM `file` with the sender's TLS client certificate, shown with what is signed")
 	flags.StringVar(&f.tls.KeyFile, "client-key", "", "PEM `file` with its private key")
 	flags.StringVar(&f.signKey, "sign-key", "", "`file` with the sender's private key, for a source that has the public half only")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for each answer")
@@ -116,73 +109,6 @@ func readCases(files []string) ([]*sourcetest.Case, error) {
 		errs = append(errs, err)
 	}
 	return cases, errors.Join(errs...)
-}
-
-func (f *sourceTestFlags) runner(name string) (*sourcetest.Runner, error) {
-	cfg, err := config.Load(*f.config)
-	if err != nil {
-		return nil, err
-	}
-	source, found := cfg.Sources[name]
-	if !found {
-		return nil, cli.UsageErrorf("the configuration has no source of this name")
-	}
-	runner := &sourcetest.Runner{Source: name}
-	if runner.Address, runner.HTTP, err = f.server(cfg); err != nil {
-		return nil, err
-	}
-	runner.HTTP.Timeout = f.timeout
-	key, err := f.key()
-	if err != nil {
-		return nil, err
-	}
-	scheme, settings, err := source.Scheme()
-	if err != nil {
-		return nil, err
-	}
-	runner.Signer, err = sourcetest.NewSigner(scheme, hooks.Settings{Decode: settings.Decode, ReadSecret: cfg.ReadSecret}, key)
-	return runner, err
-}
-
-// server is where the service is, and a client that trusts it.
-func (f *sourceTestFlags) server(cfg *config.Config) (string, *http.Client, error) {
-	if f.url == "" {
-		return configuredServer(cfg, f.tls)
-	}
-	at, err := url.Parse(f.url)
-	if err != nil || at.Host == "" || at.User != nil || at.Path != "" && at.Path != "/" || at.RawQuery != "" {
-		return "", nil, cli.UsageErrorf("--url is not https://HOST:PORT")
-	}
-	if at.Scheme != "https" && (at.Scheme != "http" || !loopback(at.Hostname())) {
-		return "", nil, cli.UsageErrorf("--url is not https; plain http is for loopback addresses only")
-	}
-	client, err := push.NewHTTP(f.tls)
-	return at.Scheme + "://" + at.Host, client, err
-}
-
-func loopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
-}
-
-func (f *sourceTestFlags) key() (crypto.Signer, error) {
-	if f.signKey == "" {
-		return nil, nil //nolint:nilnil // Most schemes need none.
-	}
-	data, err := cli.ReadFile(f.signKey)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(data)
-	private, err := keys.ParsePrivate(data, nil)
-	if err != nil {
-		return nil, fmt.Errorf("--sign-key: %w", err)
-	}
-	signer, ok := private.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("--sign-key: the key cannot sign")
-	}
-	return signer, nil
 }
 
 func printResults(cmd *cobra.Command, results []sourcetest.Result, asJSON bool) error {
