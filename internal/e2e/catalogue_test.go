@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"crypto"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -75,6 +77,8 @@ func prepareCatalogue(t *testing.T) *service {
 	if err := os.CopyFS(filepath.Join(s.dir, "set-push"), os.DirFS(filepath.Join(catalogue, "set-push"))); err != nil {
 		t.Fatal(err)
 	}
+	s.write(t, "issuer.jwks", jwksOf(t, s.issuer(t)))
+	s.writeClientCertificate(t)
 	text, err := os.ReadFile(filepath.Join(catalogue, "sealrelay.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -110,12 +114,16 @@ func (s *service) runCatalogue(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := sourcetest.NewSigner(scheme, hooks.Settings{Decode: settings.Decode, ReadSecret: s.cfg.ReadSecret}, nil)
+	var key crypto.Signer
+	if strings.HasSuffix(scheme, "-jwt") {
+		key = s.issuer(t)
+	}
+	signer, err := sourcetest.NewSigner(scheme, hooks.Settings{Decode: settings.Decode, ReadSecret: s.cfg.ReadSecret}, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer signer.Wipe()
-	runner := &sourcetest.Runner{Address: "https://" + s.Address(), Source: name, HTTP: s.client, Signer: signer}
+	runner := &sourcetest.Runner{Address: "https://" + s.Address(), Source: name, HTTP: s.client, Certified: s.certified(t), Signer: signer}
 	files, err := filepath.Glob(filepath.Join(catalogue, name, "*.http"))
 	if err != nil || len(files) < 2 {
 		t.Fatalf("%d files: %v", len(files), err)
