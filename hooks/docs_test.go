@@ -12,8 +12,40 @@ import (
 
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
+	"github.com/sealrelay/sealrelay/hooks/verify"
 	"github.com/sealrelay/sealrelay/internal/config"
 )
+
+// TestSources: the table of products names each adapter, and no verifier that
+// there is not.
+func TestSources(t *testing.T) {
+	table, err := os.ReadFile("../docs/sources.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range adapters.Table {
+		if !strings.Contains(string(table), "[`"+name+"`](hooks.md#adapter-"+name+")") {
+			t.Errorf("no product has the adapter %s", name)
+		}
+	}
+	name := regexp.MustCompile("`([a-z0-9-]+)`")
+	rows := 0
+	for line := range strings.Lines(string(table)) {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 7 || cells[2] == "verifier" {
+			continue
+		}
+		rows++
+		for _, found := range name.FindAllStringSubmatch(cells[2], -1) {
+			if verify.Table[found[1]] == nil {
+				t.Errorf("there is no verifier %s: %s", found[1], line)
+			}
+		}
+	}
+	if rows < 30 {
+		t.Errorf("%d rows only", rows)
+	}
+}
 
 // TestDocumentedNotices: the body in each section about a product that sends no
 // values is read with the settings above it, and tells of the secrets there.
