@@ -36,17 +36,16 @@ var hostile = map[string]string{
 type site struct {
 	t      *testing.T
 	server *standIn
-	bin    string // the program's folder
 	files  string // the scripts
 	work   string
 }
 
 // newSite sets up a product. The places in scripts for Windows are replaced by
 // the test: their paths would be no paths here.
-func newSite(t *testing.T, bin, product string) *site {
+func newSite(t *testing.T, product string) *site {
 	t.Helper()
-	s := &site{t: t, server: newStandIn(t), bin: bin, files: t.TempDir(), work: t.TempDir()}
-	program := filepath.Join(bin, "sealrelay")
+	s := &site{t: t, server: newStandIn(t), files: t.TempDir(), work: t.TempDir()}
+	program := program(t)
 	s.must(exec.Command(program, "hook", "install", product, "--url", s.server.URL, "--source", "test",
 		"--program", program, "--dir", s.server.folder, "--out", s.files))
 	windows := strings.NewReplacer(`C:\Program Files\sealrelay\sealrelay.exe`, program, `C:\ProgramData\sealrelay-hook\`, s.server.folder+"/")
@@ -153,7 +152,7 @@ var contracts = map[string]contract{
 		return command
 	}},
 	"keeper/sealrelay.ps1": {needs: []string{"pwsh"}, call: func(s *site, value string) *exec.Cmd {
-		return callPowerShell(`"`+keeperLine(s.t, value)+`" | .\sealrelay.ps1`).call(s, value)
+		return callPowerShell(`"`+keeperLine(s.t, value)+`" | .\sealrelay.ps1; exit $LASTEXITCODE`).call(s, value)
 	}},
 	"delinea/sealrelay.ps1":       callPowerShell(`& .\sealrelay.ps1 'db/orders' 'svc' $value`),
 	"passwordstate/sealrelay.ps1": callPowerShell(`& .\sealrelay.ps1 -Key 'db/orders' -HostName 'h' -UserName 'svc' -NewPassword $value`),
@@ -216,7 +215,6 @@ func agentCommand(t *testing.T, file string) (words []string) {
 // TestHookExamples feeds each script what its product documents, through the
 // shell that the product uses, and compares what arrives at the service.
 func TestHookExamples(t *testing.T) {
-	bin := programDir(t)
 	for script, contract := range contracts {
 		t.Run(script, func(t *testing.T) {
 			for _, program := range append(contract.needs, "sh") {
@@ -225,7 +223,7 @@ func TestHookExamples(t *testing.T) {
 				}
 			}
 			product, _, _ := strings.Cut(script, "/")
-			s := newSite(t, bin, product)
+			s := newSite(t, product)
 			for name, value := range hostile {
 				if contract.oneLine && strings.Contains(value, "\n") {
 					continue
@@ -294,7 +292,7 @@ func TestHookGitShowsAllowedOnly(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
-	s := newSite(t, programDir(t), "git")
+	s := newSite(t, "git")
 	s.must(contracts["git/post-commit"].call(s, "dummy-new"))
 	asked, err := os.ReadFile(filepath.Join(s.work, "asked"))
 	if err != nil || string(asked) != "show -- db/orders\n" {
@@ -306,9 +304,14 @@ func TestHookGitShowsAllowedOnly(t *testing.T) {
 // success, holds no value, and is sent with the next change.
 func TestHookServiceAway(t *testing.T) {
 	const value = "dummy-while-away"
-	s := newSite(t, programDir(t), "json")
+	s := newSite(t, "json")
+	script, err := os.ReadFile(s.file("sealrelay.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := s.put("once.sh", strings.Replace(string(script), "hook json ", "hook json --tries 1 ", 1), 0o700)
 	hook := func(key string) *exec.Cmd {
-		command := s.shell("cat | " + quoted(s.file("sealrelay.sh")) + " --tries 1")
+		command := s.shell("cat | " + quoted(once))
 		command.Stdin = strings.NewReader(object(t, map[string]any{"key": key, "value": value}))
 		return command
 	}
@@ -346,4 +349,31 @@ func TestHookServiceAway(t *testing.T) {
 	if want := []string{"prod/db/new", "prod/db/orders"}; !slices.Equal(got, want) {
 		t.Errorf("%q arrived, want %q", got, want)
 	}
+}
+
+// TestHookSource: the source that every script needs is one that the service
+// takes, and a script's source as `sealrelay hook install` names it as well.
+func TestHookSource(t *testing.T) {
+	s := newSite(t, "keeper")
+	text, err := os.ReadFile(s.file("README-all.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := regexp.MustCompile("(?s)```yaml\nsources:\n(.*?)```").FindSubmatch(text)
+	if source == nil || !bytes.HasPrefix(source[1], []byte("  test:\n")) {
+		t.Fatalf("no source of that name in %s", text)
+	}
+	kept := filepath.Join(s.work, "kept")
+	s.must(exec.Command(program(t), "demo", "--keep", kept))
+	file := filepath.Join(kept, "sealrelay.yaml")
+	config, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, found := strings.Cut(string(config), "\nsources:\n")
+	if !found {
+		t.Fatalf("the demo's configuration has no sources: %s", config)
+	}
+	s.put("kept/sealrelay.yaml", before+"\nsources:\n"+string(source[1])+after, 0o600)
+	s.must(exec.Command(program(t), "config", "check", "--config", file))
 }

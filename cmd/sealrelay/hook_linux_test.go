@@ -23,14 +23,13 @@ import (
 // program is looked at while the service makes it wait.
 func TestHookHidesArguments(t *testing.T) {
 	const old, changed = "dummy-old-password", "-dummy new $password"
-	dir := programDir(t)
 	called, answer := make(chan struct{}), make(chan struct{})
 	url := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
 		called <- struct{}{}
 		<-answer
 		w.WriteHeader(http.StatusForbidden)
 	})
-	command := exec.CommandContext(t.Context(), filepath.Join(dir, "sealrelay"), "hook", "manageengine",
+	command := exec.CommandContext(t.Context(), program(t), "hook", "manageengine",
 		"--seal=false", "--url", url, "--secret-file", credentialFile(t), "--", "db", "db.example.com", "orders", old, changed)
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
@@ -65,7 +64,7 @@ func TestHookConversationShowsNothing(t *testing.T) {
 	const value = "dummy-new-password"
 	url := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	master, slave := newTerminal(t)
-	command := exec.CommandContext(t.Context(), filepath.Join(programDir(t), "sealrelay"), "hook", "cyberark-tpc", "--seal=false", "--url", url, "--secret-file", credentialFile(t))
+	command := exec.CommandContext(t.Context(), program(t), "hook", "cyberark-tpc", "--seal=false", "--url", url, "--secret-file", credentialFile(t))
 	command.Stdin, command.Stdout, command.Stderr = slave, slave, io.Discard
 	command.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
 	if err := command.Start(); err != nil {
@@ -106,10 +105,25 @@ func TestHookEndsInTime(t *testing.T) {
 	t.Cleanup(func() { close(end) })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // A try alone may take 30.
 	defer cancel()
-	command := exec.CommandContext(ctx, filepath.Join(programDir(t), "sealrelay"), "hook", "json", "--seal=false", "--url", url, "--secret-file", credentialFile(t), "--timeout", "200ms")
+	command := exec.CommandContext(ctx, program(t), "hook", "json", "--seal=false", "--url", url, "--secret-file", credentialFile(t), "--timeout", "200ms")
 	command.Stdin = strings.NewReader(`{"key":"a","value":"dummy-new"}`)
 	out, err := command.CombinedOutput()
 	if command.ProcessState.ExitCode() != 5 || bytes.Contains(out, []byte("dummy-new")) {
+		t.Errorf("%v, output is %s", err, out)
+	}
+}
+
+// TestHookBlockedAgent: the product is told that all went well, and whoever reads
+// standard error that one agent gets nothing.
+func TestHookBlockedAgent(t *testing.T) {
+	url := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"status":"accepted","event_id":"e","secret":"a","version":1,"agents":[{"agent":"jobs","outcome":"blocked"}]}`)
+	})
+	command := exec.CommandContext(t.Context(), program(t), "hook", "json", "--seal=false", "--url", url, "--secret-file", credentialFile(t))
+	command.Stdin = strings.NewReader(`{"key":"a","value":"dummy-new"}`)
+	out, err := command.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "warning: agent jobs gets nothing of a until its key is mended") {
 		t.Errorf("%v, output is %s", err, out)
 	}
 }

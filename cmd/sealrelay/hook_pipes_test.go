@@ -37,8 +37,8 @@ func TestHookPipes(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("there is no sh")
 	}
-	bin, server := programDir(t), newStandIn(t)
-	home := t.TempDir()
+	server := newStandIn(t)
+	home, bin := t.TempDir(), t.TempDir()
 	for tool, is := range tools {
 		script := "#!/bin/sh\ncase \"$*\" in '" + is.called + "'*) ;; *) echo \"not called like this: $*\" >&2; exit 9;; esac\n" + is.gives + "\n"
 		write(t, filepath.Join(bin, tool), script, 0o700)

@@ -57,7 +57,7 @@ func TestKeeperPlugin(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("python3 is not installed")
 	}
-	s := newSite(t, programDir(t), "keeper-saas")
+	s := newSite(t, "keeper-saas")
 	for _, field := range []string{"new_password", "new_private_key", "prior_password", "prior_private_key"} {
 		s.must(callPlugin(s, field, "dummy "+field, "db/x"))
 		if got := s.server.arrived(); len(got) != 1 || got[0].value != "dummy "+field {
@@ -76,7 +76,7 @@ func TestKeeperPluginRefused(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("python3 is not installed")
 	}
-	s := newSite(t, programDir(t), "keeper-saas")
+	s := newSite(t, "keeper-saas")
 	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusForbidden} {
 		s.server.setRefusal(status)
 		out, err := callPlugin(s, "new_password", "dummy-new", "db/x").CombinedOutput()

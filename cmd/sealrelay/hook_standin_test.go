@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -45,6 +46,16 @@ type standIn struct {
 type sent struct {
 	secret, value string
 	sealed        bool
+}
+
+// program is the program under test, which TestMain puts on PATH.
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("sealrelay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func newStandIn(t *testing.T) *standIn {

@@ -83,28 +83,31 @@ func (f *installFlags) run(cmd *cobra.Command, product string) error {
 
 // What may be filled in has no character that means something inside quotes, in
 // any of the files' languages.
-var (
-	validHost   = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]+)?$|^\[[0-9A-Fa-f:.]+\](:[0-9]+)?$`)
-	validSource = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	unixPath    = regexp.MustCompile(`^(/[A-Za-z0-9 ._-]+)+$`)
-	windowsPath = regexp.MustCompile(`^[A-Za-z]:(\\[A-Za-z0-9 ._()-]+)+$`)
+const (
+	validHost   = `^[A-Za-z0-9.-]+(:[0-9]+)?$|^\[[0-9A-Fa-f:.]+\](:[0-9]+)?$`
+	validSource = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
+	unixPath    = `^(/[A-Za-z0-9 ._-]+)+$`
+	windowsPath = `^[A-Za-z]:(\\[A-Za-z0-9 ._()-]+)+$`
 )
+
+// matches compiles the expression each time: no other command is to wait for it.
+func matches(expression, text string) bool { return regexp.MustCompile(expression).MatchString(text) }
 
 func (f *installFlags) check() error {
 	address, err := url.Parse(f.url)
 	switch {
 	case f.url == "" || f.source == "":
 		return cli.UsageErrorf("missing --url https://HOST:PORT or --source NAME")
-	case err != nil || address.Scheme != "https" || !validHost.MatchString(address.Host) || strings.Trim(f.url, "/") != "https://"+address.Host:
+	case err != nil || address.Scheme != "https" || !matches(validHost, address.Host) || strings.Trim(f.url, "/") != "https://"+address.Host:
 		return cli.UsageErrorf("--url is not https://HOST:PORT, without a path")
-	case !validSource.MatchString(f.source):
+	case !matches(validSource, f.source):
 		return cli.UsageErrorf("--source is not the name of a source: letters, digits and ._-")
 	}
 	if err := hooks.CheckName(f.prefix + "x"); err != nil {
 		return cli.UsageErrorf("--prefix: %w", err)
 	}
 	for name, place := range map[string]string{"program": f.program, "dir": f.dir} {
-		if place != "" && !unixPath.MatchString(place) && !windowsPath.MatchString(place) {
+		if place != "" && !matches(unixPath, place) && !matches(windowsPath, place) {
 			return cli.UsageErrorf("--%s is not an absolute path of letters, digits, spaces and ._-", name)
 		}
 	}
@@ -124,9 +127,9 @@ func (f *installFlags) filled(product string) *strings.Replacer {
 		{"/var/lib/sealrelay-hook", `C:\ProgramData\sealrelay-hook`, f.dir},
 	} {
 		switch {
-		case unixPath.MatchString(place.here):
+		case matches(unixPath, place.here):
 			pairs = append(pairs, place.unix, place.here)
-		case windowsPath.MatchString(place.here):
+		case matches(windowsPath, place.here):
 			pairs = append(pairs, place.windows, place.here)
 		}
 	}
