@@ -16,12 +16,10 @@ func (s *Sealer) recipients(ctx context.Context, secret string) (recipientset.Se
 	if s.Spool == nil || s.CacheFor <= 0 {
 		return s.fetch(ctx, secret)
 	}
+	// One that cannot be read, or does not verify, is fetched again, like one that
+	// is not there: nothing was ever sealed for it.
 	token, err := s.Spool.Set(s.Client.URL, secret)
-	if err != nil {
-		return recipientset.Set{}, fmt.Errorf("recipients kept in the spool: %w", err)
-	}
-	// One that does not verify is fetched again, like one that is not there:
-	// nothing was ever sealed for it.
+	s.warn(err)
 	if set, err := s.verify(token, secret); err == nil && time.Now().Before(set.IssuedAt.Add(s.CacheFor)) {
 		return set, nil
 	}
@@ -48,9 +46,7 @@ func (s *Sealer) fetch(ctx context.Context, secret string) (recipientset.Set, er
 		return recipientset.Set{}, fmt.Errorf("fetch recipients: %w", err)
 	}
 	if s.Spool != nil && s.CacheFor > 0 {
-		if err := s.Spool.KeepSet(s.Client.URL, secret, token); err != nil {
-			return recipientset.Set{}, fmt.Errorf("keep recipients: %w", err)
-		}
+		s.warn(s.Spool.KeepSet(s.Client.URL, secret, token))
 	}
 	return set, nil
 }

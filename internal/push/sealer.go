@@ -34,6 +34,15 @@ type Sealer struct {
 	// CacheFor is how long recipients out of the Spool are used, from when the
 	// service signed them; 0 for never. The service's own bound counts as well.
 	CacheFor time.Duration
+	// Warn is told what failed in the Spool beside an event that is sent all the
+	// same; nil for nobody.
+	Warn func(error)
+}
+
+func (s *Sealer) warn(err error) {
+	if err != nil && s.Warn != nil {
+		s.Warn(err)
+	}
 }
 
 // SpooledError says that the service is away and the sealed event is on disk, to
@@ -159,7 +168,9 @@ func (s *Sealer) send(ctx context.Context, event spool.Event) (wire.Answer, erro
 	case s.Spool == nil:
 		return answer, err
 	case err == nil:
-		return answer, s.Spool.Done(event)
+		// What is left there is sent again, and is a duplicate then.
+		s.warn(s.Spool.Done(event))
+		return answer, nil
 	case !away(err):
 		return answer, errors.Join(err, s.refused(event, err))
 	case errors.Is(kept, spool.ErrSuperseded):

@@ -299,6 +299,28 @@ func TestSealerCannotSpool(t *testing.T) {
 	}
 }
 
+// TestSealerSpoolFails: a spool that cannot be written to is no reason not to
+// send.
+func TestSealerSpoolFails(t *testing.T) {
+	r, s := newRelay(t)
+	var warnings []error
+	s.Warn = func(err error) { warnings = append(warnings, err) }
+	if err := os.RemoveAll(filepath.Join(s.Spool.Dir(), "recipients")); err != nil {
+		t.Fatal(err)
+	}
+	mustPush(t, s, tiger(0))
+	if len(warnings) != 1 || r.last().value != "tiger" {
+		t.Errorf("warned of %v", warnings)
+	}
+	if err := os.RemoveAll(s.Spool.Dir()); err != nil {
+		t.Fatal(err)
+	}
+	mustPush(t, s, tiger(time.Second))
+	if len(warnings) < 3 {
+		t.Errorf("warned of %v", warnings)
+	}
+}
+
 // TestSealerRefusesRecipients: nothing is sealed for recipients that the service
 // did not sign for this.
 func TestSealerRefusesRecipients(t *testing.T) {

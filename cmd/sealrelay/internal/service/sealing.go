@@ -56,7 +56,8 @@ func (f *sealFlags) sealer(client *push.Client) (*push.Sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read service key: %w", err)
 	}
-	sealer := &push.Sealer{Client: client, Issuer: f.issuer, CacheFor: f.cacheFor}
+	warn := func(err error) { fmt.Fprintf(f.cmd.ErrOrStderr(), "sealrelay: spool: %v\n", err) }
+	sealer := &push.Sealer{Client: client, Issuer: f.issuer, CacheFor: f.cacheFor, Warn: warn}
 	if sealer.ServiceKey, err = keys.ParseVerifying(data); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.serviceKey, err)
 	}
@@ -77,7 +78,11 @@ func closeSpool(sealer *push.Sealer) error {
 // the event that was sent before it: it is told, and `push --flush` fails by it.
 func (f *sealFlags) sendWaiting(ctx context.Context, sealer *push.Sealer) {
 	stderr := f.cmd.ErrOrStderr()
-	flushed, err := sealer.Flush(ctx)
+	// A password manager waits for this command: what fails now is tried by the
+	// next one.
+	once, client := *sealer, *sealer.Client
+	client.Attempts, once.Client = 1, &client
+	flushed, err := once.Flush(ctx)
 	if err != nil {
 		fmt.Fprintf(stderr, "sealrelay: the spool could not be sent: %v\n", err)
 	}
