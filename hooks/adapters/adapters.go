@@ -195,10 +195,13 @@ func readName(v jsonscan.Value, where string) (string, error) {
 
 // rfc3339 has the form of RFC 3339, section 5.6, in capital letters. time.Parse
 // alone takes liberties: a comma, an hour of one digit, an offset of 99 hours.
-// It is compiled when it is needed, which commands other than serve never do.
-var rfc3339 = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
-})
+var rfc3339 = form(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// form compiles an expression when it is first used: commands that read no
+// hooks do not wait for it.
+func form(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 func parseRFC3339(v jsonscan.Value, where string) (time.Time, error) {
 	return rfc3339Time(v.Text(), where)

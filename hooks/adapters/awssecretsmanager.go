@@ -1,7 +1,6 @@
 package adapters
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/sealrelay/sealrelay/hooks"
@@ -131,11 +130,11 @@ func awsSecretOf(detail jsonscan.Value) (string, error) {
 
 // awsARN is a secret's ARN. Secrets Manager puts six random characters behind
 // the name.
-var awsARN = regexp.MustCompile(`^arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]*:[0-9]*:secret:(.+?)(-[A-Za-z0-9]{6})?$`)
+var awsARN = form(`^arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]*:[0-9]*:secret:(.+?)(-[A-Za-z0-9]{6})?$`)
 
 // awsName is the name in an ARN, or the name itself where id is one.
 func awsName(id, where string) (string, error) {
-	if found := awsARN.FindStringSubmatch(id); found != nil {
+	if found := awsARN().FindStringSubmatch(id); found != nil {
 		id = found[1]
 	}
 	if id == "" || len(id) > hooks.MaxNameLen || strings.HasPrefix(id, "arn:") {

@@ -2,13 +2,12 @@ package adapters
 
 import (
 	"net/http"
-	"regexp"
 
 	"github.com/sealrelay/sealrelay/hooks"
 )
 
 // webHookOrigin has the form of a DNS name, by which a sender identifies itself.
-var webHookOrigin = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+var webHookOrigin = form(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
 // webHookPreflight answers the question of CloudEvents' webhooks whether this
 // receiver wants events at all (HTTP 1.1 Web Hooks for Event Delivery 1.0.2,
@@ -17,7 +16,7 @@ var webHookOrigin = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z
 // answered without consent.
 func webHookPreflight(header http.Header) hooks.Reply {
 	reply := hooks.Reply{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {http.MethodPost}}}
-	if lines := header.Values("WebHook-Request-Origin"); len(lines) == 1 && webHookOrigin.MatchString(lines[0]) {
+	if lines := header.Values("WebHook-Request-Origin"); len(lines) == 1 && webHookOrigin().MatchString(lines[0]) {
 		reply.Status = http.StatusOK
 		reply.Header.Set("WebHook-Allowed-Origin", lines[0])
 		reply.Header.Set("WebHook-Allowed-Rate", "*")
