@@ -14,14 +14,13 @@ package adapters
 import (
 	"fmt"
 	"mime"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/jsonscan"
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // Table has each adapter's constructor by the name that configurations use.
@@ -195,13 +194,7 @@ func readName(v jsonscan.Value, where string) (string, error) {
 
 // rfc3339 has the form of RFC 3339, section 5.6, in capital letters. time.Parse
 // alone takes liberties: a comma, an hour of one digit, an offset of 99 hours.
-var rfc3339 = form(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
-
-// form compiles an expression when it is first used: commands that read no
-// hooks do not wait for it.
-func form(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
+var rfc3339 = lazyregexp.New(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 func parseRFC3339(v jsonscan.Value, where string) (time.Time, error) {
 	return rfc3339Time(v.Text(), where)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/jsonscan"
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // AWSSecretsManager has the settings of the adapter "aws-secrets-manager", for
@@ -130,7 +131,7 @@ func awsSecretOf(detail jsonscan.Value) (string, error) {
 
 // awsARN is a secret's ARN. Secrets Manager puts six random characters behind
 // the name.
-var awsARN = form(`^arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]*:[0-9]*:secret:(.+?)(-[A-Za-z0-9]{6})?$`)
+var awsARN = lazyregexp.New(`^arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]*:[0-9]*:secret:(.+?)(-[A-Za-z0-9]{6})?$`)
 
 // awsName is the name in an ARN, or the name itself where id is one.
 func awsName(id, where string) (string, error) {

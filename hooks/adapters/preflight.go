@@ -4,10 +4,11 @@ import (
 	"net/http"
 
 	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // webHookOrigin has the form of a DNS name, by which a sender identifies itself.
-var webHookOrigin = form(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+var webHookOrigin = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
 // webHookPreflight answers the question of CloudEvents' webhooks whether this
 // receiver wants events at all (HTTP 1.1 Web Hooks for Event Delivery 1.0.2,

@@ -6,9 +6,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // No error repeats what stands in the file, but for the names of things and of
@@ -16,16 +17,10 @@ import (
 
 // nameRule is what sources, agents, groups, keys and destinations are called:
 // the names stand in URLs, file names and logs.
-var nameRule = rule(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
+var nameRule = lazyregexp.New(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
 
 // settingRule is what settings, schemes, adapters and kinds are called.
-var settingRule = rule(`^[a-z][a-z_-]{0,23}$`)
-
-// rule compiles an expression when it is first used: commands that have no
-// configuration do not wait for it.
-func rule(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
+var settingRule = lazyregexp.New(`^[a-z][a-z_-]{0,23}$`)
 
 // shown is a name as an error repeats it: not, if it is none by the rule.
 func shown(name string, rule func() *regexp.Regexp) string {
@@ -61,10 +56,10 @@ func problem(err error) error {
 }
 
 var (
-	unknownKey  = rule(`(?s)^field (.*) not found in type `)
-	repeatedKey = rule(`(?s)^mapping key (.*) already defined at line (\d+)$`)
-	wrongType   = rule(`(?s)^cannot construct (\S+).* (?:into|as a) (\S+)`)
-	repeated    = rule("(?s)`.*`|\".*\"|anchor '.*'|'.*' as a map key")
+	unknownKey  = lazyregexp.New(`(?s)^field (.*) not found in type `)
+	repeatedKey = lazyregexp.New(`(?s)^mapping key (.*) already defined at line (\d+)$`)
+	wrongType   = lazyregexp.New(`(?s)^cannot construct (\S+).* (?:into|as a) (\S+)`)
+	repeated    = lazyregexp.New("(?s)`.*`|\".*\"|anchor '.*'|'.*' as a map key")
 )
 
 // reword says in a configuration's words what the YAML library says in those

@@ -33,6 +33,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // Case is one file.
@@ -85,14 +87,14 @@ func Parse(name string, data []byte) (*Case, error) {
 	return c, nil
 }
 
-var directive = regexp.MustCompile(`^#\s*([a-z]+):\s*(.*?)\s*$`)
+var directive = lazyregexp.New(`^#\s*([a-z]+):\s*(.*?)\s*$`)
 
 // directives reads the lines that begin with # and returns what follows them.
 func (c *Case) directives(data []byte) ([]byte, error) {
 	for bytes.HasPrefix(data, []byte("#")) {
 		var line []byte
 		line, data, _ = bytes.Cut(data, []byte("\n"))
-		found := directive.FindSubmatch(line)
+		found := directive().FindSubmatch(line)
 		if found == nil {
 			continue
 		}
@@ -103,12 +105,12 @@ func (c *Case) directives(data []byte) ([]byte, error) {
 	return data, nil
 }
 
-var expectation = regexp.MustCompile(`^([1-5][0-9][0-9]) ([a-z][a-z-]*)$`)
+var expectation = lazyregexp.New(`^([1-5][0-9][0-9]) ([a-z][a-z-]*)$`)
 
 func (c *Case) direct(word, text string) error {
 	switch word {
 	case "expect":
-		found := expectation.FindStringSubmatch(text)
+		found := expectation().FindStringSubmatch(text)
 		if found == nil || c.Expect.Status != 0 {
 			return errors.New(`directive expect is not, or not once, a status code and a word such as "202 accepted"`)
 		}

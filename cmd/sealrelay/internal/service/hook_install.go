@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/sealrelay/sealrelay/examples"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/durable"
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // installFlags say what to fill into the files of a product.
@@ -83,31 +83,28 @@ func (f *installFlags) run(cmd *cobra.Command, product string) error {
 
 // What may be filled in has no character that means something inside quotes, in
 // any of the files' languages.
-const (
-	validHost   = `^[A-Za-z0-9.-]+(:[0-9]+)?$|^\[[0-9A-Fa-f:.]+\](:[0-9]+)?$`
-	validSource = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
-	unixPath    = `^(/[A-Za-z0-9 ._-]+)+$`
-	windowsPath = `^[A-Za-z]:(\\[A-Za-z0-9 ._()-]+)+$`
+var (
+	validHost   = lazyregexp.New(`^[A-Za-z0-9.-]+(:[0-9]+)?$|^\[[0-9A-Fa-f:.]+\](:[0-9]+)?$`)
+	validSource = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	unixPath    = lazyregexp.New(`^(/[A-Za-z0-9 ._-]+)+$`)
+	windowsPath = lazyregexp.New(`^[A-Za-z]:(\\[A-Za-z0-9 ._()-]+)+$`)
 )
-
-// matches compiles the expression each time: no other command is to wait for it.
-func matches(expression, text string) bool { return regexp.MustCompile(expression).MatchString(text) }
 
 func (f *installFlags) check() error {
 	address, err := url.Parse(f.url)
 	switch {
 	case f.url == "" || f.source == "":
 		return cli.UsageErrorf("missing --url https://HOST:PORT or --source NAME")
-	case err != nil || address.Scheme != "https" || !matches(validHost, address.Host) || strings.Trim(f.url, "/") != "https://"+address.Host:
+	case err != nil || address.Scheme != "https" || !validHost().MatchString(address.Host) || strings.Trim(f.url, "/") != "https://"+address.Host:
 		return cli.UsageErrorf("--url is not https://HOST:PORT, without a path")
-	case !matches(validSource, f.source):
+	case !validSource().MatchString(f.source):
 		return cli.UsageErrorf("--source is not the name of a source: letters, digits and ._-")
 	}
 	if err := hooks.CheckName(f.prefix + "x"); err != nil {
 		return cli.UsageErrorf("--prefix: %w", err)
 	}
 	for name, place := range map[string]string{"program": f.program, "dir": f.dir} {
-		if place != "" && !matches(unixPath, place) && !matches(windowsPath, place) {
+		if place != "" && !unixPath().MatchString(place) && !windowsPath().MatchString(place) {
 			return cli.UsageErrorf("--%s is not an absolute path of letters, digits, spaces and ._-", name)
 		}
 	}
@@ -127,9 +124,9 @@ func (f *installFlags) filled(product string) *strings.Replacer {
 		{"/var/lib/sealrelay-hook", `C:\ProgramData\sealrelay-hook`, f.dir},
 	} {
 		switch {
-		case matches(unixPath, place.here):
+		case unixPath().MatchString(place.here):
 			pairs = append(pairs, place.unix, place.here)
-		case matches(windowsPath, place.here):
+		case windowsPath().MatchString(place.here):
 			pairs = append(pairs, place.windows, place.here)
 		}
 	}

@@ -1,0 +1,24 @@
+package lazyregexp_test
+
+import (
+	"testing"
+
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
+)
+
+func TestNew(t *testing.T) {
+	word := lazyregexp.New(`^[a-z]+$`)
+	if word() != word() {
+		t.Error("the expression is compiled twice")
+	}
+	if !word().MatchString("abc") || word().MatchString("a b") {
+		t.Error("the expression matches something else")
+	}
+	bad := lazyregexp.New(`(`) // Is not compiled here.
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	bad()
+}
