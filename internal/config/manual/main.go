@@ -57,7 +57,6 @@ var sections = []section{
 	{"Adapter azure-event-grid", "../../hooks/adapters", []string{"AzureEventGrid", "Names"}},
 	{"Adapter keeper-alert", "../../hooks/adapters", []string{"KeeperAlert", "Names"}},
 	{"Adapter set-push", "../../hooks/adapters", []string{"SETPush", "Names"}},
-	{"Published keys of an issuer", "../../hooks/internal/jwks", []string{"Config"}},
 	{"Agent", ".", []string{"Agent"}},
 	{"Key", ".", []string{"Key"}},
 	{"Destination", ".", []string{"Destination"}},
