@@ -117,13 +117,14 @@ func matchKeys(ev *event, body adapters.Sealed) (*sealed, error) {
 // if the value were sealed here, and its envelope is not used.
 func match(ev *event, target agentkeys.Target, bytes []byte) (*envelope, error) {
 	key := target.Key
-	if err := key.Check(ev.received); err != nil {
-		return &envelope{blocked: err}, nil
+	blocked := key.Check(ev.received)
+	if blocked == nil && bytes == nil {
+		_, blocked = key.Recipient.Seal([]byte{0})
 	}
-	if bytes == nil {
-		if _, err := key.Recipient.Seal([]byte{0}); err != nil {
-			return &envelope{blocked: err}, nil
-		}
+	switch {
+	case blocked != nil:
+		return &envelope{blocked: blocked}, nil
+	case bytes == nil:
 		return nil, changed("there is no envelope for the key of agent " + target.Agent)
 	}
 	err := formats.CheckAddressed(key.Format, key.Recipient, bytes)

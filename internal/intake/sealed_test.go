@@ -198,7 +198,7 @@ func (spent) Seal([]byte) ([]byte, error) { return nil, crypto.ErrForbidden }
 func TestSealedKeyFailsAtSealing(t *testing.T) {
 	w := newWorld(t, newMemory())
 	event := w.seal(t, "prod/db", "evt-1", "tiger")
-	w.keys["b"].Key.Recipient = spent{}
+	w.keys["b"].Recipient = spent{}
 	answer := w.mustSealed(t, event, wire.Accepted, 1)
 	if len(answer.Agents) != 2 || answer.Agents[1].Outcome != wire.Blocked {
 		t.Errorf("agents are %+v", answer.Agents)

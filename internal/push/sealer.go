@@ -66,8 +66,8 @@ func (e *SpooledError) Error() string {
 
 func (e *SpooledError) Unwrap() error { return e.Cause }
 
-// ErrRecipientsChanged: the service does not take what was sealed, because the
-// secret goes to others by now, or for other keys.
+// ErrRecipientsChanged says that the service does not take what was sealed,
+// because the secret goes to others by now, or for other keys.
 var ErrRecipientsChanged = errors.New("the recipients changed")
 
 // Push seals the event, sends it, and returns what the server answered. With a

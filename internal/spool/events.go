@@ -152,11 +152,21 @@ func (s *Spool) Done(event Event) error {
 func (s *Spool) Drop(event Event) error {
 	return s.locked(func() error {
 		where := path.Join(waiting, name(event.URL, event.Sealed.Secret)+".json")
-		if there, err := s.event(where); err != nil || there.Sealed.EventID != event.Sealed.EventID {
-			return nil // It is not there, or not this one.
+		if waits, err := s.waits(where, event); !waits {
+			return err
 		}
 		return durable.Remove(s.root, where)
 	})
+}
+
+// waits says whether the file has the event still: another one may have taken its
+// place, or another process have sent it.
+func (s *Spool) waits(where string, event Event) (bool, error) {
+	there, err := s.event(where)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
+		return false, nil
+	}
+	return err == nil && there.Sealed.EventID == event.Sealed.EventID, err
 }
 
 func (s *Spool) forget(dir string, event Event) error {
@@ -176,9 +186,8 @@ func (s *Spool) forget(dir string, event Event) error {
 func (s *Spool) SetAside(event Event, reason string) error {
 	return s.locked(func() error {
 		file := name(event.URL, event.Sealed.Secret) + ".json"
-		there, err := s.event(path.Join(waiting, file))
-		if err != nil || there.Sealed.EventID != event.Sealed.EventID {
-			return nil // Another took its place, or another process moved it.
+		if waits, err := s.waits(path.Join(waiting, file), event); !waits {
+			return err
 		}
 		event.Reason = reason
 		data, err := event.encode()
