@@ -117,26 +117,28 @@ func matchKeys(ev *event, body adapters.Sealed) (*sealed, error) {
 // if the value were sealed here, and its envelope is not used.
 func match(ev *event, target agentkeys.Target, bytes []byte) (*envelope, error) {
 	key := target.Key
-	blocked := key.Check(ev.received)
-	if blocked == nil && bytes == nil {
-		_, blocked = key.Recipient.Seal([]byte{0})
+	made := &envelope{blocked: key.Check(ev.received)}
+	if made.blocked == nil && bytes == nil {
+		_, made.blocked = key.Recipient.Seal([]byte{0})
 	}
 	switch {
-	case blocked != nil:
-		return &envelope{blocked: blocked}, nil
+	case made.blocked != nil:
+		return made, nil
 	case bytes == nil:
 		return nil, changed("there is no envelope for the key of agent " + target.Agent)
 	}
 	err := formats.CheckAddressed(key.Format, key.Recipient, bytes)
 	switch {
 	case err == nil:
-		return &envelope{bytes: bytes, digest: statement.Digest(bytes)}, nil
+		made.bytes, made.digest = bytes, statement.Digest(bytes)
+		return made, nil
 	case errors.Is(err, crypto.ErrMalformed), errors.Is(err, crypto.ErrDamaged):
 		return nil, fmt.Errorf("%w: the envelope for agent %s: %w", hooks.ErrMalformed, target.Agent, err)
 	case errors.Is(err, crypto.ErrNoMatch):
 		return nil, changed("an envelope names another key than that of agent " + target.Agent)
 	}
-	return &envelope{blocked: err}, nil
+	made.blocked = err
+	return made, nil
 }
 
 func changed(how string) error {
