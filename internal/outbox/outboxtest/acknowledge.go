@@ -9,11 +9,11 @@ import (
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
-// acknowledgement says, n seconds after start, that the agent has the version.
-func acknowledgement(agent, secret string, version int64, n int) outbox.Acknowledgement {
+// acknowledgement says, n seconds after start, that the agent has the version of db.
+func acknowledgement(agent string, version int64, n int) outbox.Acknowledgement {
 	return outbox.Acknowledgement{
-		Key: key(agent, secret), Version: version, Receipt: "receipt", At: at(n),
-		Audit: audit.Entry{At: at(n), Kind: audit.DeliveryDelivered, Actor: "agent/" + agent, Secret: secret, Version: version},
+		Key: key(agent, "db"), Version: version, Receipt: "receipt", At: at(n),
+		Audit: audit.Entry{At: at(n), Kind: audit.DeliveryDelivered, Actor: "agent/" + agent, Secret: "db", Version: version},
 	}
 }
 
@@ -63,7 +63,7 @@ func receiptIsKept(t *testing.T, s *store) {
 
 func acknowledgeWaiting(t *testing.T, s *store) {
 	s.wait()
-	s.acknowledge(acknowledgement("web", "db", 1, 5))
+	s.acknowledge(acknowledgement("web", 1, 5))
 	d := s.get(key("web", "db"))
 	if d.State != outbox.Delivered || d.DeliveredVersion != 1 || !d.DeliveredAt.Equal(at(5)) || d.Receipt != "receipt" || d.Reason != "" {
 		t.Fatalf("got %+v, want version 1 delivered", d)
@@ -76,7 +76,7 @@ func acknowledgeWaiting(t *testing.T, s *store) {
 func acknowledgeOlder(t *testing.T, s *store) {
 	s.wait()
 	s.commit(change("db", 2, 2, "web"))
-	s.acknowledge(acknowledgement("web", "db", 1, 5))
+	s.acknowledge(acknowledgement("web", 1, 5))
 	d := s.get(key("web", "db"))
 	if d.State != outbox.Pending || d.Version != 2 || d.DeliveredVersion != 1 {
 		t.Fatalf("got %+v, want version 2 pending and 1 there", d)
@@ -86,9 +86,9 @@ func acknowledgeOlder(t *testing.T, s *store) {
 
 func acknowledgeTwice(t *testing.T, s *store) {
 	s.wait()
-	s.acknowledge(acknowledgement("web", "db", 1, 5))
+	s.acknowledge(acknowledgement("web", 1, 5))
 	before := s.get(key("web", "db"))
-	if err := s.Acknowledge(t.Context(), acknowledgement("web", "db", 1, 9)); !errors.Is(err, outbox.ErrAcknowledged) {
+	if err := s.Acknowledge(t.Context(), acknowledgement("web", 1, 9)); !errors.Is(err, outbox.ErrAcknowledged) {
 		t.Fatalf("error %v, want ErrAcknowledged", err)
 	}
 	equal(t, "row", s.get(key("web", "db")), before)
@@ -100,7 +100,7 @@ func acknowledgeTwice(t *testing.T, s *store) {
 func acknowledgeFences(t *testing.T, s *store) {
 	s.commit(change("db", 1, 0, "web"))
 	claimed := s.claimOne(0)
-	s.acknowledge(acknowledgement("web", "db", 1, 5))
+	s.acknowledge(acknowledgement("web", 1, 5))
 	if err := s.Settle(t.Context(), outcome(claimed, outbox.Dead, 6)); !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, want ErrFenced", err)
 	}
@@ -110,7 +110,7 @@ func acknowledgeFences(t *testing.T, s *store) {
 
 func acknowledgeBlocked(t *testing.T, s *store) {
 	s.commit(change("db", 1, 0, "web"), block(change("db", 2, 1, "web"), "certificate expired"))
-	s.acknowledge(acknowledgement("web", "db", 1, 5))
+	s.acknowledge(acknowledgement("web", 1, 5))
 	d := s.get(key("web", "db"))
 	if d.State != outbox.Blocked || d.DeliveredVersion != 1 || d.Reason != "certificate expired" {
 		t.Fatalf("got %+v, want version 2 blocked and 1 there", d)
@@ -119,10 +119,10 @@ func acknowledgeBlocked(t *testing.T, s *store) {
 
 func acknowledgeNothing(t *testing.T, s *store) {
 	s.wait()
-	if err := s.Acknowledge(t.Context(), acknowledgement("else", "db", 1, 5)); !errors.Is(err, outbox.ErrNotFound) {
+	if err := s.Acknowledge(t.Context(), acknowledgement("else", 1, 5)); !errors.Is(err, outbox.ErrNotFound) {
 		t.Errorf("no such delivery: error %v, want ErrNotFound", err)
 	}
-	if err := s.Acknowledge(t.Context(), acknowledgement("web", "db", 2, 5)); err == nil {
+	if err := s.Acknowledge(t.Context(), acknowledgement("web", 2, 5)); err == nil {
 		t.Error("a version is acknowledged that was never wanted")
 	}
 	equal(t, "row", s.get(key("web", "db")).State, outbox.Waiting)

@@ -300,7 +300,7 @@ func calls(o outbox.Outbox) map[string]func(context.Context) error {
 		"Secrets":      func(ctx context.Context) error { _, err := o.Secrets(ctx, outbox.SecretFilter{}); return err },
 		"Claim":        func(ctx context.Context) error { _, err := o.Claim(ctx, at(0), 1, time.Minute); return err },
 		"Settle":       func(ctx context.Context) error { return o.Settle(ctx, outcome(outbox.Delivery{}, outbox.Pending, 0)) },
-		"Acknowledge":  func(ctx context.Context) error { return o.Acknowledge(ctx, acknowledgement("web", "db", 1, 0)) },
+		"Acknowledge":  func(ctx context.Context) error { return o.Acknowledge(ctx, acknowledgement("web", 1, 0)) },
 		"NextDue":      func(ctx context.Context) error { _, _, err := o.NextDue(ctx); return err },
 		"Retry":        func(ctx context.Context) error { _, err := o.Retry(ctx, outbox.Filter{}, entry); return err },
 		"Get":          func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
