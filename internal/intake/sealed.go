@@ -127,17 +127,15 @@ func match(ev *event, target agentkeys.Target, bytes []byte) (*envelope, error) 
 	case bytes == nil:
 		return nil, changed("there is no envelope for the key of agent " + target.Agent)
 	}
-	err := formats.CheckAddressed(key.Format, key.Recipient, bytes)
+	made.blocked = formats.CheckAddressed(key.Format, key.Recipient, bytes)
 	switch {
-	case err == nil:
-		made.bytes, made.digest = bytes, statement.Digest(bytes)
-		return made, nil
-	case errors.Is(err, crypto.ErrMalformed), errors.Is(err, crypto.ErrDamaged):
-		return nil, fmt.Errorf("%w: the envelope for agent %s: %w", hooks.ErrMalformed, target.Agent, err)
-	case errors.Is(err, crypto.ErrNoMatch):
+	case errors.Is(made.blocked, crypto.ErrMalformed), errors.Is(made.blocked, crypto.ErrDamaged):
+		return nil, fmt.Errorf("%w: the envelope for agent %s: %w", hooks.ErrMalformed, target.Agent, made.blocked)
+	case errors.Is(made.blocked, crypto.ErrNoMatch):
 		return nil, changed("an envelope names another key than that of agent " + target.Agent)
+	case made.blocked == nil:
+		made.bytes, made.digest = bytes, statement.Digest(bytes)
 	}
-	made.blocked = err
 	return made, nil
 }
 
