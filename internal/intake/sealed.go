@@ -123,7 +123,7 @@ func match(ev *event, target agentkeys.Target, bytes []byte) (*envelope, error) 
 	}
 	switch {
 	case made.blocked != nil:
-		return made, nil
+		return made, nil //nolint:nilerr // The agent is refused, not the event.
 	case bytes == nil:
 		return nil, changed("there is no envelope for the key of agent " + target.Agent)
 	}
