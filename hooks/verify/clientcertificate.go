@@ -182,24 +182,42 @@ func (v *clientCertificate) checkPins(leaf *x509.Certificate, at time.Time) erro
 }
 
 // checkChain verifies the certificate with what came with it. Where there are
-// pins alone, the pinned certificate is its own authority; its dates and what it
-// may be used for count nevertheless.
+// pins alone, nobody else stands for the certificate; its dates and what it may be
+// used for count nevertheless.
 func (v *clientCertificate) checkChain(chain []*x509.Certificate, at time.Time) error {
-	roots, intermediates := v.roots, x509.NewCertPool()
-	if roots == nil {
-		roots = x509.NewCertPool()
-		roots.AddCert(chain[0])
+	accepted := v.roots != nil && v.issued(chain, at) || v.roots == nil && inDate(chain[0], at) && forClients(chain[0])
+	if !accepted {
+		return fmt.Errorf("%w: the TLS client certificate is not accepted: it must be in date, for client authentication, and issued by the source's ca_file or among its pins", hooks.ErrUnauthenticated)
 	}
+	return nil
+}
+
+// issued says whether the authorities have issued the certificate (RFC 5280,
+// section 6), for clients, and it is in date.
+func (v *clientCertificate) issued(chain []*x509.Certificate, at time.Time) bool {
+	intermediates := x509.NewCertPool()
 	for _, certificate := range chain[1:] {
 		intermediates.AddCert(certificate)
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: intermediates, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Roots: v.roots, Intermediates: intermediates, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
-	if err != nil {
-		return fmt.Errorf("%w: the TLS client certificate is not accepted: it must be in date, for client authentication, and issued by the source's ca_file or among its pins", hooks.ErrUnauthenticated)
-	}
-	return nil
+	return err == nil
+}
+
+func inDate(c *x509.Certificate, at time.Time) bool {
+	return !at.Before(c.NotBefore) && !at.After(c.NotAfter)
+}
+
+// forClients says whether a certificate is for client authentication: it says so,
+// or does not say what it is for (RFC 5280, section 4.2.1.12). One with a critical
+// extension that nobody here knows is for nothing.
+func forClients(c *x509.Certificate) bool {
+	anything := len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0
+	named := slices.ContainsFunc(c.ExtKeyUsage, func(usage x509.ExtKeyUsage) bool {
+		return usage == x509.ExtKeyUsageClientAuth || usage == x509.ExtKeyUsageAny
+	})
+	return (anything || named) && len(c.UnhandledCriticalExtensions) == 0
 }
 
 // named says whether the certificate has one of the names, among its subject

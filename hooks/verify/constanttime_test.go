@@ -24,6 +24,8 @@ var leaky = map[string]bool{
 var comparing = map[string]int{
 	"infisical.go":           1, // what the header and the signed body say
 	"jwt.go":                 1, // the claims, which are not secret
+	"messagesignatures.go":   1, // digests, and what is not secret
+	"signaturealgorithms.go": 4,
 	"mac.go":                 1,
 	"signatures.go":          2, // v1 and v1a
 	"tokens.go":              1,
@@ -33,8 +35,8 @@ var comparing = map[string]int{
 // TestComparesAreConstantTime reads the package's own source: == and != are
 // used against literals, constants, nil, lengths and truth values only, switches
 // have such cases only, and none of the calls that leak is made. What is left to
-// compare a MAC, a signature or a token with is hmac.Equal, ed25519.Verify and
-// subtle.ConstantTimeCompare.
+// compare a MAC, a signature or a token with is hmac.Equal, subtle.ConstantTimeCompare
+// and the signatures' own.
 func TestComparesAreConstantTime(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -65,7 +67,7 @@ func TestComparesAreConstantTime(t *testing.T) {
 				switch call := callee(node); {
 				case leaky[call]:
 					t.Errorf("%s: %s stops at the first difference; use hmac.Equal", set.Position(node.Pos()), call)
-				case call == "hmac.Equal", call == "ed25519.Verify", call == "subtle.ConstantTimeCompare":
+				case call == "hmac.Equal", call == "ed25519.Verify", call == "ecdsa.Verify", call == "rsa.VerifyPSS", call == "subtle.ConstantTimeCompare":
 					found[name]++
 				}
 			}
@@ -90,8 +92,8 @@ func publicCases(node *ast.SwitchStmt) bool {
 }
 
 // public says that an operand is a literal, a constant, nil, a length, or a
-// comparison in parentheses, which is looked at by itself. Of packages jsonscan
-// and http, the schemes compare with constants only.
+// comparison in parentheses, which is looked at by itself. Of packages http,
+// jsonscan and x509, the schemes compare with constants only.
 func public(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -102,7 +104,7 @@ func public(e ast.Expr) bool {
 		return callee(e) == "len"
 	case *ast.SelectorExpr:
 		pkg, ok := e.X.(*ast.Ident)
-		return ok && (pkg.Name == "jsonscan" || pkg.Name == "http")
+		return ok && (pkg.Name == "jsonscan" || pkg.Name == "http" || pkg.Name == "x509")
 	case *ast.ParenExpr:
 		_, comparison := e.X.(*ast.BinaryExpr)
 		return comparison

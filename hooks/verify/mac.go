@@ -31,12 +31,16 @@ func newMACKeys(keys []Key) (macKeys, error) {
 	var out macKeys
 	err := eachKey(keys, "secret", "secrets, secret_files or keys", func(secret []byte, window Window) error {
 		if len(secret) < minSharedLen || len(secret) > maxSharedLen {
-			return fmt.Errorf("has %d bytes, %d to %d are allowed", len(secret), minSharedLen, maxSharedLen)
+			return errSharedLen(len(secret))
 		}
 		out = append(out, macKey{secret: secretbytes.Copy(secret), Window: window})
 		return nil
 	})
 	return out, err
+}
+
+func errSharedLen(got int) error {
+	return fmt.Errorf("has %d bytes, %d to %d are allowed", got, minSharedLen, maxSharedLen)
 }
 
 // sum is the HMAC (RFC 2104) of the parts of a message, one after the other.

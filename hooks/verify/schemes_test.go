@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -144,7 +145,7 @@ func schemes(t testing.TB) []scheme {
 			name: "api-key/header", verifier: ok(verify.NewAPIKey(verify.APIKey{Header: "x-api-key", Keys: keys(oldToken)})), request: post(t, "", "X-Api-Key", oldToken),
 			credential: []string{"X-Api-Key"},
 		},
-	}, append(hmacSchemes(t), jwtSchemes(t)...)...)
+	}, slices.Concat(hmacSchemes(t), jwtSchemes(t), messageSchemes(t))...)
 }
 
 func TestSchemes(t *testing.T) {

@@ -31,7 +31,7 @@ func settings(config string, files map[string]string) hooks.Settings {
 }
 
 func TestTable(t *testing.T) {
-	want := []string{"api-key", "basic", "bearer", "client-certificate", "doppler", "entra-jwt", "github", "hmac", "infisical", "oidc-jwt", "standard-webhooks", "stripe"}
+	want := []string{"api-key", "basic", "bearer", "client-certificate", "doppler", "entra-jwt", "github", "hmac", "http-message-signatures", "infisical", "oidc-jwt", "standard-webhooks", "stripe"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(verify.Table))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

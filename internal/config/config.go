@@ -114,8 +114,8 @@ type KeyPolicy struct {
 type Source struct {
 	// Verify has one entry: the scheme that proves who sent a request
 	// (standard-webhooks, hmac, github, doppler, stripe, infisical, bearer,
-	// basic, api-key, client-certificate, oidc-jwt, entra-jwt) and its settings,
-	// for which see docs/hooks.md.
+	// basic, api-key, client-certificate, oidc-jwt, entra-jwt,
+	// http-message-signatures) and its settings, for which see docs/hooks.md.
 	Verify map[string]Settings `yaml:"verify"`
 	// Adapter has one entry: how events are read out of the request, and its
 	// settings. With values: push, json, cloudevents, eso-push. Telling of change

@@ -45,6 +45,8 @@ var sections = []section{
 	{"Scheme client-certificate", "../../hooks/verify", []string{"ClientCertificate", "clientCertificateConfig"}},
 	{"Scheme oidc-jwt", "../../hooks/verify", []string{"OIDC"}},
 	{"Scheme entra-jwt", "../../hooks/verify", []string{"Entra"}},
+	{"Scheme http-message-signatures", "../../hooks/verify", []string{"messageSignaturesConfig"}},
+	{"Key of a signature", "../../hooks/verify", []string{"signatureKeyConfig", "SignatureKey", "Key", "Window"}},
 	{"Keys of an issuer", "../../hooks/internal/jwks", []string{"Config"}},
 	{"Pin of a certificate", "../../hooks/verify", []string{"CertificatePin", "Window"}},
 	{"Key of a scheme", "../../hooks/verify", []string{"keyConfig", "Key", "Window"}},
