@@ -3,9 +3,17 @@ package sourcetest_test
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -38,7 +46,9 @@ func serve(t *testing.T, answer func(http.ResponseWriter)) *server {
 		if err != nil {
 			t.Error(err)
 		}
-		s.requests = append(s.requests, &hooks.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body, Received: time.Now()})
+		at := *r.URL
+		at.Scheme, at.Host = "http", r.Host
+		s.requests = append(s.requests, &hooks.Request{Method: r.Method, URL: &at, Header: r.Header, Body: body, Received: time.Now()})
 		answer(w)
 	}))
 	t.Cleanup(s.Close)
@@ -80,7 +90,7 @@ func TestRunSendsWhatTheFileHas(t *testing.T) {
 		t.Fatalf("%+v after %d requests", result, len(s.requests))
 	}
 	r := s.requests[0]
-	if r.Method != http.MethodPut || r.URL.String() != "/v1/hooks/mine/api/secretchanged?a=b%2Fc" || len(r.Header.Values("X-Two")) != 2 {
+	if r.Method != http.MethodPut || r.URL.RequestURI() != "/v1/hooks/mine/api/secretchanged?a=b%2Fc" || len(r.Header.Values("X-Two")) != 2 {
 		t.Errorf("sent %s %s %v", r.Method, r.URL, r.Header)
 	}
 	var body struct {
@@ -153,7 +163,7 @@ func TestSignatures(t *testing.T) {
 	const standard = "{secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}"
 	tests := []struct {
 		scheme, config string
-		key            ed25519.PrivateKey
+		key            crypto.Signer
 	}{
 		{"standard-webhooks", standard, nil},
 		{"standard-webhooks", "{public_keys: [whpk_" + base64.StdEncoding.EncodeToString(public) + "], tolerance: 1m}", private},
@@ -166,6 +176,7 @@ func TestSignatures(t *testing.T) {
 		{"doppler", "{secrets: [a-secret-of-enough-length]}", nil},
 		{"stripe", "{secret_files: [there]}", nil},
 		{"infisical", "{secret_files: [there], tolerance: 1m}", nil},
+		{"http-message-signatures", "{keys: [{id: k, algorithm: hmac-sha256, file: there}]}", nil},
 		{"hmac", "{secret_files: [there], header: X-Mac}", nil},
 		{"hmac", "{secret_files: [there], header: X-Mac, algorithm: sha512, encoding: base64, prefix: 'v0=', signed: [timestamp, 'text:.', method, path, 'text:.', body], timestamp_header: X-At, timestamp_format: ms}", nil},
 		{"hmac", "{secret_files: [there], header: X-Mac, algorithm: sha384, encoding: base64url, signed: [body, timestamp, 'text:|', 'header:X-Two'], timestamp_header: X-At, timestamp_format: rfc3339}", nil},
@@ -176,26 +187,67 @@ func TestSignatures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var signer *sourcetest.Signer
-			if test.key == nil {
-				signer, err = sourcetest.NewSigner(test.scheme, settings(test.config), nil)
-			} else {
-				signer, err = sourcetest.NewSigner(test.scheme, settings(test.config), test.key)
-			}
+			signer, err := sourcetest.NewSigner(test.scheme, settings(test.config), test.key)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer signer.Wipe()
-			s := serve(t, accepted)
-			r := s.runner(t, signer)
-			body := `{"timestamp":{{now_ms}}}`
-			run(t, r, "# expect: 202 accepted\n# sign: "+test.scheme+"\nPOST /v1/hooks/x?a=b HTTP/1.1\nHost: h\nX-Two: 2\n\n"+body)
-			if _, err := verifier.Verify(s.requests[0]); err != nil {
-				t.Errorf("with a body: %v", err)
+			checkSigner(t, verifier, signer, test.scheme)
+		})
+	}
+}
+
+// checkSigner sends one request signed and the same one unsigned.
+func checkSigner(t *testing.T, verifier hooks.Verifier, signer *sourcetest.Signer, scheme string) {
+	t.Helper()
+	s := serve(t, accepted)
+	const request = "POST /v1/hooks/x?a=b HTTP/1.1\nHost: h\nX-Two: 2\n\n{\"timestamp\":{{now_ms}}}"
+	run(t, s.runner(t, signer), "# expect: 202 accepted\n# sign: "+scheme+"\n"+request)
+	if _, err := verifier.Verify(s.requests[0]); err != nil {
+		t.Errorf("signed: %v", err)
+	}
+	run(t, s.runner(t, signer), "# expect: 202 accepted\n"+request)
+	if _, err := verifier.Verify(s.requests[1]); !errors.Is(err, hooks.ErrUnauthenticated) {
+		t.Errorf("unsigned: %v", err)
+	}
+}
+
+// TestMessageSignatures: every algorithm with a key pair, and no key of another
+// kind.
+func TestMessageSignatures(t *testing.T) {
+	_, edwards, err := ed25519.GenerateKey(nil)
+	p256, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p384, err3 := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	factors, err4 := rsa.GenerateKey(rand.Reader, 2048)
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	private := map[string]crypto.Signer{"ed25519": edwards, "ecdsa-p256-sha256": p256, "ecdsa-p384-sha384": p384, "rsa-pss-sha512": factors}
+	for algorithm, key := range private {
+		t.Run(algorithm, func(t *testing.T) {
+			der, err := x509.MarshalPKIXPublicKey(key.Public())
+			if err != nil {
+				t.Fatal(err)
 			}
-			run(t, r, "# expect: 202 accepted\nPOST /v1/hooks/x HTTP/1.1\nHost: h\nX-Two: 2\n\n"+body)
-			if _, err := verifier.Verify(s.requests[1]); !errors.Is(err, hooks.ErrUnauthenticated) {
-				t.Errorf("unsigned: %v", err)
+			text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+			config := fmt.Sprintf("{keys: [{id: k, algorithm: %s, value: %q}]}", algorithm, text)
+			verifier, err := verify.Table["http-message-signatures"](settings(config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for other, signing := range private {
+				signer, err := sourcetest.NewSigner("http-message-signatures", settings(config), signing)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if other == algorithm {
+					checkSigner(t, verifier, signer, "http-message-signatures")
+					continue
+				}
+				c := parse(t, "# expect: 202 accepted\n# sign: http-message-signatures\nPOST /v1/hooks/x HTTP/1.1\nHost: h\n\n{}")
+				if _, err := serve(t, accepted).runner(t, signer).Run(t.Context(), c); err == nil {
+					t.Errorf("a key for %s signs", other)
+				}
 			}
 		})
 	}

@@ -17,15 +17,16 @@ var signers = map[string]func(*Signer, message) error{
 	"basic":   (*Signer).basic,
 	"bearer":  (*Signer).bearer,
 	// The connection has the certificate.
-	"client-certificate": func(*Signer, message) error { return nil },
-	"doppler":            func(s *Signer, m message) error { return s.preset(m, "X-Doppler-Signature") },
-	"entra-jwt":          (*Signer).entra,
-	"github":             func(s *Signer, m message) error { return s.preset(m, "X-Hub-Signature-256") },
-	"hmac":               (*Signer).hmac,
-	"infisical":          (*Signer).infisical,
-	"oidc-jwt":           (*Signer).oidc,
-	"standard-webhooks":  (*Signer).standardWebhooks,
-	"stripe":             (*Signer).stripe,
+	"client-certificate":      func(*Signer, message) error { return nil },
+	"doppler":                 func(s *Signer, m message) error { return s.preset(m, "X-Doppler-Signature") },
+	"entra-jwt":               (*Signer).entra,
+	"github":                  func(s *Signer, m message) error { return s.preset(m, "X-Hub-Signature-256") },
+	"hmac":                    (*Signer).hmac,
+	"http-message-signatures": (*Signer).messageSignature,
+	"infisical":               (*Signer).infisical,
+	"oidc-jwt":                (*Signer).oidc,
+	"standard-webhooks":       (*Signer).standardWebhooks,
+	"stripe":                  (*Signer).stripe,
 }
 
 // standardWebhooks signs as Standard Webhooks 1.0.0 has it, with the headers of
@@ -57,11 +58,11 @@ func (s *Signer) standardSignature(m message, id string) (string, error) {
 		}
 		return verify.SignV1a(key, id, m.at, m.content()), nil
 	}
-	text, err := s.current(m.at)
+	current, err := s.current(m.at)
 	if err != nil {
 		return "", err
 	}
-	secret, err := verify.ParseSecret(text)
+	secret, err := verify.ParseSecret(current.Value)
 	if err != nil {
 		return "", err
 	}
@@ -96,11 +97,11 @@ func (s *Signer) apiKey(m message) error {
 
 // expose calls use with the credential in use.
 func (s *Signer) expose(m message, use func([]byte)) error {
-	value, err := s.current(m.at)
+	current, err := s.current(m.at)
 	if err != nil {
 		return err
 	}
-	return value.Expose(func(credential []byte) error {
+	return current.Value.Expose(func(credential []byte) error {
 		use(credential)
 		return nil
 	})

@@ -57,6 +57,8 @@ type credential struct {
 	File      string         `yaml:"file"`
 	NotBefore time.Time      `yaml:"not_before"`
 	NotAfter  time.Time      `yaml:"not_after"`
+	ID        string         `yaml:"id"`
+	Algorithm string         `yaml:"algorithm"`
 	Others    map[string]any `yaml:",inline"`
 }
 
@@ -131,11 +133,11 @@ func (s *Signer) sign(m message) error { return signers[s.scheme](s, m) }
 var errNoCredential = errors.New("the source's verifier has no secret or token that counts now")
 
 // current is the first credential that counts at the time.
-func (s *Signer) current(at time.Time) (*hooks.Value, error) {
+func (s *Signer) current(at time.Time) (credential, error) {
 	for _, c := range s.values {
 		if c.Value != nil && !at.Before(c.NotBefore) && (c.NotAfter.IsZero() || !at.After(c.NotAfter)) {
-			return c.Value, nil
+			return c, nil
 		}
 	}
-	return nil, errNoCredential
+	return credential{}, errNoCredential
 }
