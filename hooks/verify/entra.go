@@ -3,11 +3,11 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/internal/jwks"
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // Entra has the settings of the scheme "entra-jwt": requests with the header
@@ -50,7 +50,7 @@ func configuredEntra(s hooks.Settings) (hooks.Verifier, error) {
 	return NewEntra(config.Entra)
 }
 
-var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+var guid = lazyregexp.New(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // entraIssuers are the claim iss of a tenant's tokens, by the claim ver, and the
 // claim that names the application (Microsoft, "Access token claims reference").
@@ -65,7 +65,7 @@ var entraIssuers = map[string]struct{ before, after, application string }{
 func NewEntra(settings Entra) (hooks.Verifier, error) {
 	settings.Tenant = strings.ToLower(settings.Tenant)
 	switch {
-	case !guid.MatchString(settings.Tenant):
+	case !guid().MatchString(settings.Tenant):
 		return nil, errors.New("tenant is not the GUID of one")
 	case settings.Audience == "":
 		return nil, errors.New("set audience")
@@ -74,7 +74,7 @@ func NewEntra(settings Entra) (hooks.Verifier, error) {
 	}
 	settings.Applications = folded(settings.Applications)
 	for _, id := range settings.Applications {
-		if !guid.MatchString(id) {
+		if !guid().MatchString(id) {
 			return nil, errors.New("applications has what is not the GUID of one")
 		}
 	}
