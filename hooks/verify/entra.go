@@ -44,7 +44,7 @@ func configuredEntra(s hooks.Settings) (hooks.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config.Entra.Keys, err = config.Source(s); err != nil {
+	if config.Keys, err = config.Source(s); err != nil {
 		return nil, err
 	}
 	return NewEntra(config.Entra)

@@ -181,13 +181,10 @@ func content(r *hooks.Request) []byte {
 	return r.Body
 }
 
-// bodyless says that a request of a method that needs no body has none.
+// bodyless says that a request has no body. A POST always has one, if an empty
+// one.
 func bodyless(r *hooks.Request) bool {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodDelete:
-		return len(r.Body) == 0 || sameBytes(r.Body, []byte(r.URL.RequestURI()))
-	}
-	return false
+	return r.Method != http.MethodPost && (len(r.Body) == 0 || sameBytes(r.Body, []byte(r.URL.RequestURI())))
 }
 
 // sameBytes compares in constant time.

@@ -452,7 +452,8 @@ func TestMessageWithoutBody(t *testing.T) {
 		{"DELETE", "DELETE", "{}", false},
 		{"POST", "POST", target, false},
 		{"POST", "POST", "", false},
-		{"PUT", "PUT", target, false},
+		{"PUT", "PUT", target, true},
+		{"PUT", "PUT", target + "x", false},
 	} {
 		if _, err := v.Verify(request(test.signedFor, test.method, test.body)); (err == nil) != test.want {
 			t.Errorf("%+v: %v", test, err)

@@ -41,7 +41,7 @@ func configuredOIDC(s hooks.Settings) (hooks.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config.OIDC.Keys, err = config.Source(s); err != nil {
+	if config.Keys, err = config.Source(s); err != nil {
 		return nil, err
 	}
 	return NewOIDC(config.OIDC)
