@@ -14,6 +14,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,8 +100,8 @@ func (c *Case) fill(id string, at time.Time) filled {
 			f.header.Add(name, text.Replace(line))
 		}
 	}
-	for i := 0; i < len(fillers); i += 2 { // A Replacer would make a string of the body.
-		replaced := bytes.ReplaceAll(f.body, []byte(fillers[i]), []byte(fillers[i+1]))
+	for filler := range slices.Chunk(fillers, 2) { // A Replacer would make a string of the body.
+		replaced := bytes.ReplaceAll(f.body, []byte(filler[0]), []byte(filler[1]))
 		clear(f.body)
 		f.body = replaced
 	}
