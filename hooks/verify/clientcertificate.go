@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/sealrelay/sealrelay/hooks"
-	"github.com/sealrelay/sealrelay/hooks/internal/pin"
+	"github.com/sealrelay/sealrelay/internal/pin"
 )
 
 // ClientCertificate has the settings of the scheme "client-certificate": requests

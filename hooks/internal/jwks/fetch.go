@@ -9,7 +9,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/sealrelay/sealrelay/hooks/internal/pin"
+	"github.com/sealrelay/sealrelay/internal/pin"
 )
 
 // newClient returns a client for the URL of a source: it follows no redirect

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealrelay/sealrelay/hooks/internal/pin"
+	"github.com/sealrelay/sealrelay/internal/pin"
 )
 
 // abc is the fingerprint of the message "abc" (FIPS 180-4, example).
