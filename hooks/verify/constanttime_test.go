@@ -22,13 +22,13 @@ var leaky = map[string]bool{
 
 // comparing are the files that compare what is secret, with how often they do.
 var comparing = map[string]int{
-	"infisical.go":           1, // what the header and the signed body say
-	"jwt.go":                 1, // the claims, which are not secret
-	"messagesignatures.go":   1, // digests, and what is not secret
-	"signaturealgorithms.go": 4,
-	"mac.go":                 1,
-	"signatures.go":          2, // v1 and v1a
-	"tokens.go":              1,
+	"infisical.go":              1, // what the header and the signed body say
+	"jwt.go":                    1, // the claims, which are not secret
+	"messagesignatures.go":      1, // digests, and what is not secret
+	"signaturealgorithms.go":    4,
+	"mac.go":                    1,
+	"signatures.go":             2, // v1 and v1a
+	"tokens.go":                 1,
 	"../../internal/pin/pin.go": 1,
 }
 
