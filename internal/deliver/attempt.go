@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
@@ -158,21 +155,5 @@ func report(log zerolog.Logger, claimed outbox.Delivery, outcome outbox.Outcome)
 	}
 }
 
-// reason is the text of err as one bounded line of printable characters, fit
-// for a row, a log and a terminal.
-func reason(err error) string {
-	text := strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, err.Error())
-	if len(text) <= maxReason {
-		return text
-	}
-	cut := maxReason
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut]
-}
+// reason is the text of err, fit for a row, a log and a terminal.
+func reason(err error) string { return Line(err.Error(), maxReason) }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -67,7 +66,7 @@ func readAnswer(response *http.Response) (wire.Answer, error) {
 // readProblem takes the body only for what it says it is, and tells nothing of
 // any other.
 func readProblem(response *http.Response, body []byte) *ProblemError {
-	e := &ProblemError{StatusCode: response.StatusCode, RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now())}
+	e := &ProblemError{StatusCode: response.StatusCode, RetryAfter: wire.RetryAfter(response.Header.Get("Retry-After"), time.Now())}
 	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if media != wire.ProblemType || json.Unmarshal(body, &e.Problem) != nil {
 		e.Problem = wire.Problem{}
@@ -90,16 +89,4 @@ func printable(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// retryAfter reads the header's two forms, seconds and HTTP date (RFC 9110,
-// section 10.2.3); 0 for anything else.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
 }
