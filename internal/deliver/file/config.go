@@ -2,12 +2,11 @@ package file
 
 import (
 	"fmt"
-	"io/fs"
 	"os/user"
 	"runtime"
-	"strconv"
 	"strings"
 
+	"github.com/sealrelay/sealrelay/internal/deliver/layout"
 	"github.com/sealrelay/sealrelay/internal/durable"
 )
 
@@ -26,17 +25,6 @@ type Config struct {
 	// alone keeps the group. It takes the privilege to change owners, and
 	// Unix. Left out, they belong to whom the relay runs as.
 	Owner string `yaml:"owner"`
-}
-
-func parseMode(setting, text string, unset fs.FileMode) (fs.FileMode, error) {
-	if text == "" {
-		return unset, nil
-	}
-	mode, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
-	if err != nil || mode > 0o777 {
-		return 0, fmt.Errorf("%s %q is not permission bits; write them in octal, as in \"0640\"", setting, text)
-	}
-	return fs.FileMode(mode), nil
 }
 
 func parseOwner(text string) (*durable.Owner, error) {
@@ -60,15 +48,15 @@ func parseOwner(text string) (*durable.Owner, error) {
 }
 
 func lookupUser(name string) (*durable.Owner, error) {
-	if uid, err := parseID(name); err == nil {
+	if uid, err := layout.ParseID(name); err == nil {
 		return &durable.Owner{UID: uid, GID: -1}, nil
 	}
 	found, err := user.Lookup(name)
 	if err != nil {
 		return nil, fmt.Errorf("owner: %w", err)
 	}
-	uid, uidErr := parseID(found.Uid)
-	gid, gidErr := parseID(found.Gid)
+	uid, uidErr := layout.ParseID(found.Uid)
+	gid, gidErr := layout.ParseID(found.Gid)
 	if uidErr != nil || gidErr != nil {
 		return nil, fmt.Errorf("owner: user %q has no numeric ID", name)
 	}
@@ -76,18 +64,12 @@ func lookupUser(name string) (*durable.Owner, error) {
 }
 
 func lookupGroup(name string) (int, error) {
-	if gid, err := parseID(name); err == nil {
+	if gid, err := layout.ParseID(name); err == nil {
 		return gid, nil
 	}
 	found, err := user.LookupGroup(name)
 	if err != nil {
 		return 0, fmt.Errorf("owner: %w", err)
 	}
-	return parseID(found.Gid)
-}
-
-// parseID takes what chown takes: 32 bits, and not the one that means "leave".
-func parseID(text string) (int, error) {
-	id, err := strconv.ParseUint(text, 10, 31)
-	return int(id), err
+	return layout.ParseID(found.Gid)
 }

@@ -1,11 +1,8 @@
-// Package file is the destination that drops envelopes into a folder: the
-// secret a/b in format js7 becomes a/b.js7, its signed statement a/b.js7.jws.
+// Package file is the destination that drops envelopes into a folder, laid out
+// as package layout says.
 //
 // Each file is replaced in one step, so that a reader sees all of it or all of
-// the one before. Of the pair the statement is replaced first: a reader that
-// comes in between finds that its digest does not cover the envelope, and
-// reads again. A delete leaves the statement, which says so, as a tombstone:
-// by it a late delivery of an older version is known to be older.
+// the one before.
 //
 // Nothing is written outside the folder, whatever a secret is called and
 // whatever symbolic links somebody put there.
@@ -21,9 +18,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sealrelay/sealrelay/crypto/formats"
-	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/deliver"
+	"github.com/sealrelay/sealrelay/internal/deliver/layout"
 	"github.com/sealrelay/sealrelay/internal/durable"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
@@ -52,11 +48,11 @@ func New(settings deliver.Settings) (deliver.Destination, error) {
 	if config.Dir == "" {
 		return nil, errors.New("dir is missing: name the folder to write to")
 	}
-	mode, err := parseMode("mode", config.Mode, 0o600)
+	mode, err := layout.ParseMode("mode", config.Mode, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	dirMode, err := parseMode("dir_mode", config.DirMode, 0o700)
+	dirMode, err := layout.ParseMode("dir_mode", config.DirMode, 0o700)
 	if err != nil {
 		return nil, err
 	}
@@ -79,21 +75,25 @@ func (d *Destination) Place() string { return "folder " + d.dir }
 // permission is not.
 // No agent answers from a folder: there is no receipt.
 func (d *Destination) Deliver(ctx context.Context, delivery outbox.Delivery) (receipt string, err error) {
-	return "", d.deliver(ctx, delivery)
+	_, err = d.Bring(ctx, delivery)
+	return "", err
 }
 
-func (d *Destination) deliver(ctx context.Context, delivery outbox.Delivery) error {
-	if err := hooks.CheckName(delivery.Secret); err != nil {
-		return deliver.Final(err)
-	}
-	extension, err := extensionOf(delivery)
+// Bring is Deliver for a caller that asks which version is there afterwards:
+// the delivery's, or a newer one.
+func (d *Destination) Bring(ctx context.Context, delivery outbox.Delivery) (version int64, err error) {
+	place, err := layout.PlaceOf(delivery)
 	if err != nil {
-		return deliver.Final(err)
+		return 0, err
 	}
-	defer locks.lock(d.dir + "\x00" + delivery.Secret)()
+	unlock, err := layout.Lock(ctx, d.Place(), delivery.Secret)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
 	root, err := d.open()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer root.Close()
 	d.sweep.Do(func() {
@@ -101,23 +101,12 @@ func (d *Destination) deliver(ctx context.Context, delivery outbox.Delivery) err
 		// takes for an envelope.
 		_, _ = durable.Sweep(root, started)
 	})
-	place, err := d.descend(root, delivery.Secret)
+	folder, err := d.descend(root, place.Folders)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer place.Close()
-	return d.put(ctx, place, delivery, extension)
-}
-
-// extensionOf is what the name of the delivery's envelope ends with. A delete
-// for an agent whose key is gone has no format; its tombstone counts whatever
-// its extension is.
-func extensionOf(delivery outbox.Delivery) (string, error) {
-	if delivery.Format == "" && delivery.Operation == string(hooks.Delete) {
-		return formats.All[0].Extension, nil
-	}
-	format, err := formats.ByName(delivery.Format)
-	return format.Extension, err
+	defer folder.Close()
+	return place.Put(ctx, folder)
 }
 
 // open opens the folder and makes it if only its last part is missing: a
@@ -137,57 +126,3 @@ func (d *Destination) open() (*os.Root, error) {
 	}
 	return parent.OpenRoot(filepath.Base(d.dir))
 }
-
-// put brings the files to the delivery's version, unless they are newer.
-func (d *Destination) put(ctx context.Context, place *place, delivery outbox.Delivery, extension string) error {
-	present, err := place.newest()
-	if err != nil {
-		return err
-	}
-	if newer, err := supersedes(present, delivery); newer || err != nil {
-		return err
-	}
-	if err := place.clear(extension); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	// Commit point of the version: with the statement in place no older
-	// version is written any more. A crash before it leaves the old pair; a
-	// crash after it leaves a statement that does not cover the envelope, or a
-	// tombstone beside one, and the delivery, which was not settled, comes
-	// again and finishes the pair.
-	if err := durable.WriteFile(place.Root, place.statement(extension), []byte(delivery.Statement), d.file); err != nil {
-		return err
-	}
-	// From here on a cancelled ctx is not heeded: two more short writes leave
-	// the pair whole, stopping would leave it torn.
-	if delivery.Operation == string(hooks.Delete) {
-		return place.removeAll(extension, true)
-	}
-	if err := durable.WriteFile(place.Root, place.envelope(extension), delivery.Envelope, d.file); err != nil {
-		return err
-	}
-	return place.removeAll(extension, false)
-}
-
-// supersedes says whether what is there is newer than the delivery.
-func supersedes(present claims, delivery outbox.Delivery) (bool, error) {
-	switch {
-	case present.Version == 0:
-		return false, nil
-	case present.Secret != delivery.Secret:
-		return false, conflict("the statement there is of another secret; names that differ in case only need folders of their own on this system")
-	case present.Version <= delivery.Version:
-		return false, nil
-	}
-	if issued := claimsOf([]byte(delivery.Statement)).IssuedAt; issued > present.IssuedAt {
-		return false, conflict(fmt.Sprintf("version %d is there and was sealed before this version %d: the outbox was restored or replaced; "+
-			"remove the secret's files, then retry the delivery", present.Version, delivery.Version))
-	}
-	return true, nil
-}
-
-// conflict is a failure that stays until somebody changes the folder.
-func conflict(what string) error { return deliver.Final(errors.New(what)) }

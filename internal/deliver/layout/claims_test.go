@@ -1,4 +1,4 @@
-package file
+package layout
 
 import (
 	"encoding/base64"
