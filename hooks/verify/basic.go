@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -49,7 +50,7 @@ func NewBasic(settings Basic) (hooks.Verifier, error) {
 		return nil, errors.New("no user: set one without colon and control characters")
 	}
 	accepted, err := newTokens(settings.Keys, "password", "passwords, password_files or keys", settings.User+":", func(password []byte) error {
-		if strings.ContainsFunc(string(password), control) {
+		if bytes.ContainsFunc(password, control) {
 			return errors.New("has a control character, which RFC 7617 does not allow")
 		}
 		return nil

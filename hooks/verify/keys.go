@@ -136,6 +136,16 @@ func (c keyConfig) read(s hooks.Settings) (Key, error) {
 	return Key{Value: value, Window: c.Window}, nil
 }
 
+func (k Key) use(use func(value []byte, window Window) error) error {
+	if k.Value == nil {
+		return errors.New("has no value")
+	}
+	if err := k.check(); err != nil {
+		return err
+	}
+	return k.Value.Expose(func(value []byte) error { return use(value, k.Window) })
+}
+
 // eachKey calls use with the bytes of each key. what names the keys in errors,
 // settings where they are set.
 func eachKey(keys []Key, what, settings string, use func(value []byte, window Window) error) error {
@@ -146,11 +156,7 @@ func eachKey(keys []Key, what, settings string, use func(value []byte, window Wi
 		return fmt.Errorf("more than %d %ss are configured; remove the oldest", maxKeys, what)
 	}
 	for i, key := range keys {
-		err := key.check()
-		if err == nil {
-			err = key.Value.Expose(func(value []byte) error { return use(value, key.Window) })
-		}
-		if err != nil {
+		if err := key.use(use); err != nil {
 			return fmt.Errorf("%s %d: %w", what, i+1, err)
 		}
 	}

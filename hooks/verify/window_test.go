@@ -132,6 +132,7 @@ func TestNoKeyCounts(t *testing.T) {
 
 func TestKeysRefused(t *testing.T) {
 	for _, test := range []struct{ config, want string }{
+		{"tokens: [~]", "token 1: has no value"},
 		{"keys: [{}]", "keys: entry 1: set exactly one of value and file"},
 		{"keys: [{value: " + oldToken + ", file: x}]", "keys: entry 1: set exactly one of value and file"},
 		{"keys: [{value: " + oldToken + "}, {file: x}]", "keys: entry 2: no such file: x"},
