@@ -55,6 +55,14 @@ type Request struct {
 	Received time.Time
 }
 
+// RequestLine stands in for the body of a request that has none, for schemes
+// that sign the body: method and request target, as in "GET /v1/hooks/a?b=c"
+// (RFC 9112, section 3, without the version). Otherwise a signature of one such
+// request would do for any other.
+func RequestLine(method string, target *url.URL) []byte {
+	return []byte(method + " " + target.RequestURI())
+}
+
 // Verified is what a Verifier learned of a request.
 type Verified struct {
 	// EventID is the sender's ID for the delivery, stable over its retries;

@@ -102,7 +102,7 @@ func (s *standIn) handler(t *testing.T) http.Handler {
 			body, err := io.ReadAll(r.Body)
 			request := &hooks.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body, Received: time.Now()}
 			if r.Method == http.MethodGet {
-				request.Body = []byte(r.URL.RequestURI())
+				request.Body = hooks.RequestLine(r.Method, r.URL)
 			}
 			var verified hooks.Verified
 			if err == nil {

@@ -172,8 +172,8 @@ func (v *messageSignatures) key(s messageSignature, at time.Time) (signatureKey,
 	return key, nil
 }
 
-// content is the body that was sent. In a request without one, Body is the
-// request target.
+// content is the body that was sent. In a request without one, Body is what
+// stands in for it.
 func content(r *hooks.Request) []byte {
 	if bodyless(r) {
 		return nil
@@ -184,7 +184,7 @@ func content(r *hooks.Request) []byte {
 // bodyless says that a request has no body. A POST always has one, if an empty
 // one.
 func bodyless(r *hooks.Request) bool {
-	return r.Method != http.MethodPost && (len(r.Body) == 0 || sameBytes(r.Body, []byte(r.URL.RequestURI())))
+	return r.Method != http.MethodPost && (len(r.Body) == 0 || sameBytes(r.Body, hooks.RequestLine(r.Method, r.URL)))
 }
 
 // sameBytes compares in constant time.

@@ -429,8 +429,8 @@ func TestMessageSignaturesRefuse(t *testing.T) {
 	}
 }
 
-// TestMessageWithoutBody: a request without a body, whose Body is the request
-// target, needs no digest; and none can be given a body, or another method.
+// TestMessageWithoutBody: a request without a body, whose Body is its request
+// line, needs no digest; and none can be given a body, or another method.
 func TestMessageWithoutBody(t *testing.T) {
 	ed := signers()[0]
 	v := messageVerifier(t, ed)
@@ -445,15 +445,16 @@ func TestMessageWithoutBody(t *testing.T) {
 		signedFor, method, body string
 		want                    bool
 	}{
-		{"GET", "GET", target, true},
-		{"DELETE", "DELETE", target, true},
+		{"GET", "GET", "GET " + target, true},
+		{"DELETE", "DELETE", "DELETE " + target, true},
 		{"HEAD", "HEAD", "", true},
-		{"GET", "DELETE", target, false},
+		{"GET", "DELETE", "DELETE " + target, false},
+		{"GET", "GET", "DELETE " + target, false},
 		{"DELETE", "DELETE", "{}", false},
-		{"POST", "POST", target, false},
+		{"POST", "POST", "POST " + target, false},
 		{"POST", "POST", "", false},
-		{"PUT", "PUT", target, true},
-		{"PUT", "PUT", target + "x", false},
+		{"PUT", "PUT", "PUT " + target, true},
+		{"PUT", "PUT", "PUT " + target + "x", false},
 	} {
 		if _, err := v.Verify(request(test.signedFor, test.method, test.body)); (err == nil) != test.want {
 			t.Errorf("%+v: %v", test, err)
@@ -462,7 +463,7 @@ func TestMessageWithoutBody(t *testing.T) {
 	// The digest of no bytes may be covered, and is then that of no bytes.
 	sum := sha256.Sum256(nil)
 	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
-	r := signedBase(t, ed, target, digest, "\"@method\": GET\n\"@target-uri\": "+sourceURL+"\n\"content-digest\": "+digest+"\n", signedComponents+`;created=1767225600;keyid="k"`)
+	r := signedBase(t, ed, "GET "+target, digest, "\"@method\": GET\n\"@target-uri\": "+sourceURL+"\n\"content-digest\": "+digest+"\n", signedComponents+`;created=1767225600;keyid="k"`)
 	r.Method = http.MethodGet
 	if _, err := v.Verify(r); err != nil {
 		t.Errorf("digest of no bytes: %v", err)

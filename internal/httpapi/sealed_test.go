@@ -202,10 +202,10 @@ func TestRecipientsAreSignedFor(t *testing.T) {
 			r.Header.Set(verify.SignatureHeader, signature)
 		}
 	}
-	if w := f.serve(ask(asked, sign(asked))); w.Code != http.StatusOK {
+	if w := f.serve(ask(asked, sign("GET "+asked))); w.Code != http.StatusOK {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	for _, other := range []string{"", "/v1/recipients", "/v1/recipients?source=vault&secret=prod%2Fold", "/v1/recipients?source=vault&secret=prod/db"} {
+	for _, other := range []string{"", asked, "DELETE " + asked, "GET /v1/recipients", "GET /v1/recipients?source=vault&secret=prod%2Fold", "GET /v1/recipients?source=vault&secret=prod/db"} {
 		refuses(t, f.serve(ask(asked, sign(other))), http.StatusUnauthorized, "not-authenticated")
 	}
 	// A body does not stand in for the question.

@@ -133,15 +133,13 @@ func (in *Intake) read(source *Source, request *hooks.Request) (hooks.Message, h
 	return message, verified, err
 }
 
-// signed is the request as its sender signed it. What has no body says
-// everything in its target, which stands in for the body: otherwise a signature
-// of one such request would do for any other.
+// signed is the request as its sender signed it: see hooks.RequestLine.
 func signed(request *hooks.Request) *hooks.Request {
 	if len(request.Body) > 0 || request.Method == http.MethodPost {
 		return request
 	}
 	standIn := *request
-	standIn.Body = []byte(request.URL.RequestURI())
+	standIn.Body = hooks.RequestLine(request.Method, request.URL)
 	return &standIn
 }
 

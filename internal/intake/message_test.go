@@ -235,12 +235,12 @@ func (w wants) Verify(r *hooks.Request) (hooks.Verified, error) {
 	return hooks.Verified{}, nil
 }
 
-// TestBodilessIsSignedByTarget: a signature of one request without a body does
+// TestBodilessIsSignedByItsLine: a signature of one request without a body does
 // not do for another.
-func TestBodilessIsSignedByTarget(t *testing.T) {
+func TestBodilessIsSignedByItsLine(t *testing.T) {
 	for _, tc := range []struct{ method, body, signed string }{
-		{http.MethodGet, "", "/v1/hooks/vault?secret=a%2Fb"},
-		{http.MethodDelete, "", "/v1/hooks/vault?secret=a%2Fb"},
+		{http.MethodGet, "", "GET /v1/hooks/vault?secret=a%2Fb"},
+		{http.MethodDelete, "", "DELETE /v1/hooks/vault?secret=a%2Fb"},
 		{http.MethodDelete, "x", "x"},
 		{http.MethodPost, "", ""},
 		{http.MethodPost, "x", "x"},

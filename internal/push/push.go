@@ -145,7 +145,7 @@ func (c *Client) request(ctx context.Context, m message) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
-	signed := []byte(request.URL.RequestURI())
+	signed := hooks.RequestLine(m.method, request.URL)
 	if m.payload != nil {
 		signed = m.payload.content
 		request.ContentLength = int64(len(signed))

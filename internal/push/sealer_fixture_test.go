@@ -114,7 +114,7 @@ func (r *relay) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err := request.Context().Err(); err != nil {
 		return nil, err
 	}
-	signed := []byte(request.URL.RequestURI())
+	signed := hooks.RequestLine(request.Method, request.URL)
 	if request.Body != nil {
 		var err error
 		if signed, err = io.ReadAll(request.Body); err != nil {

@@ -119,11 +119,11 @@ type message struct {
 	at   time.Time
 }
 
-// content is what a scheme signs that signs the body: the target of a request
-// that has none.
+// content is what a scheme signs that signs the body: of a request that has
+// none, what stands in for it.
 func (m message) content() []byte {
 	if len(m.body) == 0 {
-		return []byte(m.URL.RequestURI())
+		return hooks.RequestLine(m.Method, m.URL)
 	}
 	return m.body
 }
