@@ -162,12 +162,15 @@ func (a *App) newDispatcher() (*deliver.Dispatcher, error) {
 		Resolve: func(agent, destination string) (deliver.Destination, error) {
 			return a.built.Load().resolve(agent, destination)
 		},
-		Workers:  d.Workers,
-		Lease:    d.Timeout * 3 / 2, // the dispatcher gives an attempt two thirds of it
-		Drain:    a.cfg.Server.ShutdownTimeout,
-		Schedule: schedule,
-		Log:      a.log,
-		Observe:  a.observed.attempt,
+		Workers:        d.Workers,
+		PerDestination: d.PerDestination,
+		Rate:           func(at outbox.Destination) float64 { return a.built.Load().rates[place{at.Agent, at.Destination}] },
+		BreakAfter:     d.BreakAfter,
+		Lease:          d.Timeout * 3 / 2, // the dispatcher gives an attempt two thirds of it
+		Drain:          a.cfg.Server.ShutdownTimeout,
+		Schedule:       schedule,
+		Log:            a.log,
+		Observe:        a.observed.attempt,
 	})
 }
 

@@ -304,6 +304,8 @@ func (busyOutbox) CountAwaited(context.Context, time.Time) (waiting, overdue int
 	return 0, 0, outbox.ErrUnavailable
 }
 
+func (busyOutbox) Holds(context.Context) ([]outbox.Hold, error) { return nil, outbox.ErrUnavailable }
+
 func TestMetricsWithoutOutbox(t *testing.T) {
 	answer := httptest.NewRecorder()
 	newObserved(busyOutbox{}, "1.2.3").ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))

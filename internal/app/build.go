@@ -31,6 +31,8 @@ type place struct{ agent, destination string }
 type Built struct {
 	Rules        *intake.Rules
 	destinations map[place]deliver.Destination
+	// rates are the deliveries a second of those that have a limit.
+	rates map[place]float64
 	// asksClient says that some source needs a TLS client certificate.
 	asksClient bool
 }
@@ -39,7 +41,7 @@ type Built struct {
 // and makes the rules and destinations of it. Its error joins everything that
 // is wrong. A key that fails the policy is no error: see agentkeys.NewKey.
 func Build(cfg *config.Config) (*Built, error) {
-	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}, places: map[string]place{}}
+	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}, rates: map[place]float64{}, places: map[string]place{}}
 	sources := b.sources()
 	registry := b.registry()
 	if err := errors.Join(b.errs...); err != nil {
@@ -48,6 +50,7 @@ func Build(cfg *config.Config) (*Built, error) {
 	return &Built{
 		Rules:        intake.NewRules(sources, registry, b.routes()),
 		destinations: b.destinations,
+		rates:        b.rates,
 		asksClient:   slices.ContainsFunc(sources, asksClient),
 	}, nil
 }
@@ -62,6 +65,7 @@ func asksClient(s *intake.Source) bool {
 type builder struct {
 	cfg          *config.Config
 	destinations map[place]deliver.Destination
+	rates        map[place]float64
 	// places are those that a destination has for itself.
 	places map[string]place
 	errs   []error
@@ -208,6 +212,9 @@ func (b *builder) destination(where string, agent *agentkeys.Agent, name string,
 	}
 	b.add(where+": destination "+at.destination, err)
 	b.destinations[at] = made
+	if from.RatePerSecond > 0 {
+		b.rates[at] = from.RatePerSecond
+	}
 }
 
 // service reads what destinations show of the service.

@@ -74,6 +74,13 @@ func (o *observed) writeStates(ctx context.Context, page *metrics.Page) {
 			writeState(page, "sealrelay_deliveries", string(state), counts[state])
 		}
 	}
+	if holds, err := o.store.Holds(ctx); err == nil && len(holds) > 0 {
+		page.Family("sealrelay_destination_held", metrics.GaugeType, "1 for each destination that is paused by an operator or keeps failing; an empty destination stands for all of the agent's.")
+		for _, hold := range holds {
+			page.Sample("sealrelay_destination_held", 1, metrics.Label{Name: "agent", Value: hold.Agent},
+				metrics.Label{Name: "destination", Value: hold.Destination.Destination}, metrics.Label{Name: "why", Value: hold.Why()})
+		}
+	}
 	if waiting, overdue, err := o.store.CountAwaited(ctx, time.Now()); err == nil {
 		page.Family("sealrelay_values_awaited", metrics.GaugeType, "Secrets whose source told of a change and whose value has not come, by whether it is overdue.")
 		writeState(page, "sealrelay_values_awaited", "overdue", overdue)

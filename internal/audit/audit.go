@@ -35,6 +35,8 @@ const (
 	DeliveryDelivered Kind = "delivery.delivered"
 	DeliveryDead      Kind = "delivery.dead"
 	DeliveryRetried   Kind = "delivery.retried"
+	DeliveryPaused    Kind = "delivery.paused"
+	DeliveryResumed   Kind = "delivery.resumed"
 )
 
 // Row is one row of the chain.

@@ -81,6 +81,12 @@ func (c *Config) checkTimes(ch *checker) {
 	if c.Delivery.Workers < 1 || c.Delivery.Workers > 1024 {
 		ch.add("delivery: workers must be 1 to 1024")
 	}
+	if c.Delivery.PerDestination < 1 {
+		ch.add("delivery: per_destination must be at least 1")
+	}
+	if c.Delivery.BreakAfter < 1 {
+		ch.add("delivery: break_after must be at least 1")
+	}
 	for _, limit := range []struct {
 		name         string
 		value, least time.Duration
@@ -199,6 +205,9 @@ func (d Destination) check(ch *checker, where string, keys map[string]Key) {
 	}
 	if _, ok := keys[d.Key]; !ok && d.Key != "" {
 		ch.add("%s: the agent has no key %s", where, shown(d.Key, nameRule))
+	}
+	if !(d.RatePerSecond >= 0) { // NaN as well
+		ch.add("%s: rate_per_second must not be negative", where)
 	}
 	if d.Key == "" && len(keys) > 1 {
 		ch.add("%s: the agent has %d keys; name one with `key:`", where, len(keys))

@@ -89,8 +89,17 @@ type Outbox struct {
 
 // Delivery says how deliveries are tried.
 type Delivery struct {
-	// Workers is how many are tried at once. Default: 8
+	// Workers is how many are tried at once. Default: 16
 	Workers int `yaml:"workers"`
+	// PerDestination is how many are tried at once at one destination of an
+	// agent. A slow destination holds so many workers; the others have the
+	// rest. Default: 4
+	PerDestination int `yaml:"per_destination"`
+	// BreakAfter is how many attempts in a row may fail at a destination. Then
+	// its deliveries wait, and one at a time tries it, after retry_first, three
+	// times as long and so on up to retry_max, until one succeeds. A refusal
+	// that no repetition mends is not counted. Default: 5
+	BreakAfter int `yaml:"break_after"`
 	// Timeout bounds one attempt. At least 1s. Default: 30s
 	Timeout time.Duration `yaml:"timeout"`
 	// RetryFirst is the pause after the first failure; it triples with each
@@ -98,8 +107,9 @@ type Delivery struct {
 	RetryFirst time.Duration `yaml:"retry_first"`
 	// RetryMax is the longest pause. Default: 1h
 	RetryMax time.Duration `yaml:"retry_max"`
-	// GiveUpAfter is how long after its acceptance a delivery is given up and
-	// becomes dead. Default: 72h
+	// GiveUpAfter is how long after its acceptance, or after its destination
+	// was last resumed, a delivery that fails is given up and becomes dead.
+	// Default: 72h
 	GiveUpAfter time.Duration `yaml:"give_up_after"`
 }
 
@@ -204,6 +214,9 @@ type Key struct {
 type Destination struct {
 	// Key names which of the agent's keys is used here. Default: the only one
 	Key string `yaml:"key"`
+	// RatePerSecond is how many deliveries a second it is sent at most, each
+	// attempt counted. Default: any number
+	RatePerSecond float64 `yaml:"rate_per_second"`
 	// Kind is the entry that names the kind.
 	Kind map[string]Settings `yaml:",inline"`
 }

@@ -91,7 +91,7 @@ func TestGood(t *testing.T) {
 		"data", "sealrelay",
 		config.Server{Listen: "127.0.0.1:8443", MaxInFlight: 256, ShutdownTimeout: 30 * time.Second},
 		config.Admin{Listen: "127.0.0.1:9443"}, config.Log{Level: "info"}, config.Outbox{EventRetention: 720 * time.Hour},
-		config.Delivery{Workers: 8, Timeout: 30 * time.Second, RetryFirst: 5 * time.Second, RetryMax: time.Hour, GiveUpAfter: 72 * time.Hour},
+		config.Delivery{Workers: 16, PerDestination: 4, BreakAfter: 5, Timeout: 30 * time.Second, RetryFirst: 5 * time.Second, RetryMax: time.Hour, GiveUpAfter: 72 * time.Hour},
 		100.0, 200, int64(1 << 20), 10 * time.Minute,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

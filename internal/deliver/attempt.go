@@ -33,10 +33,12 @@ func (d *Dispatcher) attempt(ctx context.Context, claimed outbox.Delivery) {
 	receipt, err := d.try(ctx, claimed, log)
 	now := time.Now()
 	outcome := d.outcome(claimed, receipt, err, now)
-	if !d.settle(ctx, log, outcome) {
+	health, settled := d.settle(ctx, log, outcome)
+	reportHealth(d.Log, outcome, health)
+	if !settled {
 		return
 	}
-	report(log, claimed, outcome)
+	report(log, claimed, outcome, health)
 	if d.Observe != nil {
 		d.Observe(Attempt{Key: claimed.Key, State: outcome.State, Took: now.Sub(started)})
 	}
@@ -77,7 +79,7 @@ func guard(ctx context.Context, destination Destination, claimed outbox.Delivery
 
 // outcome decides what the end of an attempt means for the row.
 func (d *Dispatcher) outcome(claimed outbox.Delivery, receipt string, err error, now time.Time) outbox.Outcome {
-	outcome := outbox.Outcome{Key: claimed.Key, Fence: claimed.Fence, Version: claimed.Version, At: now}
+	outcome := outbox.Outcome{Key: claimed.Key, Fence: claimed.Fence, Version: claimed.Version, Probe: claimed.Probe, At: now}
 	if err == nil {
 		outcome.State, outcome.Receipt = outbox.Delivered, receipt
 		outcome.Audit = entry(audit.DeliveryDelivered, claimed, now, "")
@@ -93,7 +95,10 @@ func (d *Dispatcher) outcome(claimed outbox.Delivery, receipt string, err error,
 		outcome.State, outcome.Next = outbox.Pending, now
 		return outcome
 	}
-	next, giveUp := d.Schedule.nextAfter(notBefore(err), claimed.Attempts+1, claimed.AcceptedAt, now, rand.Float64())
+	if !isFinal(err) {
+		outcome.Fault = d.fault(claimed, err, now)
+	}
+	next, giveUp := d.Schedule.nextAfter(notBefore(err), claimed.Attempts+1, wantedSince(claimed), now, rand.Float64())
 	if giveUp || isFinal(err) {
 		outcome.State = outbox.Dead
 		outcome.Audit = entry(audit.DeliveryDead, claimed, now, outcome.Reason)
@@ -101,6 +106,22 @@ func (d *Dispatcher) outcome(claimed outbox.Delivery, receipt string, err error,
 	}
 	outcome.State, outcome.Next = outbox.Pending, next
 	return outcome
+}
+
+// wantedSince is from when on the time counts after which a delivery is given
+// up: no pause of its destination is held against it.
+func wantedSince(claimed outbox.Delivery) time.Time {
+	if claimed.Resumed.After(claimed.AcceptedAt) {
+		return claimed.Resumed
+	}
+	return claimed.AcceptedAt
+}
+
+// fault says for how long the destination is left alone if it is broken: as
+// long as a delivery would wait that failed as often as it did since it broke.
+func (d *Dispatcher) fault(claimed outbox.Delivery, err error, now time.Time) *outbox.Fault {
+	until := d.Schedule.pause(notBefore(err), claimed.Faults+2-d.BreakAfter, now, rand.Float64())
+	return &outbox.Fault{Limit: d.BreakAfter, Until: until}
 }
 
 func entry(kind audit.Kind, claimed outbox.Delivery, now time.Time, detail string) *audit.Entry {
@@ -120,10 +141,10 @@ func entry(kind audit.Kind, claimed outbox.Delivery, now time.Time, detail strin
 
 // settle records the outcome and says whether it did. It outlives the
 // attempt's ctx, because the attempt was made.
-func (d *Dispatcher) settle(ctx context.Context, log zerolog.Logger, outcome outbox.Outcome) bool {
+func (d *Dispatcher) settle(ctx context.Context, log zerolog.Logger, outcome outbox.Outcome) (outbox.Health, bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
 	defer cancel()
-	err := d.Outbox.Settle(ctx, outcome)
+	health, err := d.Outbox.Settle(ctx, outcome)
 	switch {
 	case err == nil:
 	case errors.Is(err, outbox.ErrFenced):
@@ -133,26 +154,7 @@ func (d *Dispatcher) settle(ctx context.Context, log zerolog.Logger, outcome out
 		// repeats.
 		log.Error().Err(err).Msg("cannot settle delivery; its lease brings it back")
 	}
-	return err == nil
-}
-
-// report logs the outcome. A reason that the row had before is not news.
-func report(log zerolog.Logger, claimed outbox.Delivery, outcome outbox.Outcome) {
-	switch outcome.State {
-	case outbox.Delivered:
-		log.Info().Msg("delivered")
-	case outbox.Waiting:
-		log.Info().Msg("waiting for the agent to fetch it")
-	case outbox.Dead:
-		log.Error().Int("attempts", claimed.Attempts+1).Str("reason", outcome.Reason).Msg("delivery given up")
-	default:
-		level := zerolog.WarnLevel
-		if outcome.Reason == claimed.Reason {
-			level = zerolog.DebugLevel
-		}
-		log.WithLevel(level).Int("attempts", claimed.Attempts+1).Time("next", outcome.Next).
-			Str("reason", outcome.Reason).Msg("delivery failed; trying again")
-	}
+	return health, err == nil
 }
 
 // reason is the text of err, fit for a row, a log and a terminal.

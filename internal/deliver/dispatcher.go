@@ -23,9 +23,9 @@ const (
 
 // Outbox is the part of [outbox.Outbox] that the dispatcher works on.
 type Outbox interface {
-	Claim(ctx context.Context, now time.Time, limit int, lease time.Duration) ([]outbox.Delivery, error)
-	Settle(ctx context.Context, outcome outbox.Outcome) error
-	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
+	Claim(ctx context.Context, now time.Time, limit int, lease time.Duration, room outbox.Room) ([]outbox.Delivery, error)
+	Settle(ctx context.Context, outcome outbox.Outcome) (outbox.Health, error)
+	NextDue(ctx context.Context, room outbox.Room) (at time.Time, ok bool, err error)
 	Changed() <-chan struct{}
 }
 
@@ -47,6 +47,18 @@ type Options struct {
 	Resolve func(agent, destination string) (Destination, error)
 	// Workers is the number of attempts made at once, at least 1.
 	Workers int
+	// PerDestination is how many of them may be at one destination, at least
+	// 1: so many workers a slow one holds, and the others have the rest.
+	PerDestination int
+	// Rate is how many attempts a second are begun at a destination; nil, or 0
+	// or less for one, means any number. It is called often, by many
+	// goroutines, and must not block.
+	Rate func(outbox.Destination) float64
+	// BreakAfter is the number of failures in a row, at least 1, after which a
+	// destination is broken: from then on it gets one attempt at a time, after
+	// the pauses of the schedule, until one succeeds. Failures that are
+	// [Final] are the delivery's and do not count.
+	BreakAfter int
 	// Lease is how long a claim is held; an attempt gets two thirds of it, so
 	// that its outcome is settled while the claim still holds. At least 1 s.
 	Lease time.Duration
@@ -63,6 +75,7 @@ type Options struct {
 // in one or in many processes, may work on one outbox.
 type Dispatcher struct {
 	Options
+	shares *shares
 	// finished gets one signal for each attempt that ended.
 	finished chan struct{}
 }
@@ -77,10 +90,21 @@ func New(opts Options) (*Dispatcher, error) {
 		return nil, fmt.Errorf("dispatcher with %d workers, lease %v and drain %v: needs at least 1 worker, a lease of 1s and no negative drain",
 			opts.Workers, opts.Lease, opts.Drain)
 	}
+	if opts.PerDestination < 1 || opts.BreakAfter < 1 {
+		return nil, fmt.Errorf("dispatcher with %d attempts at once at a destination, broken after %d failures: needs at least 1 of each",
+			opts.PerDestination, opts.BreakAfter)
+	}
 	if err := opts.Schedule.validate(); err != nil {
 		return nil, err
 	}
-	return &Dispatcher{Options: opts, finished: make(chan struct{}, opts.Workers)}, nil
+	if opts.Rate == nil {
+		opts.Rate = func(outbox.Destination) float64 { return 0 }
+	}
+	return &Dispatcher{
+		Options:  opts,
+		shares:   &shares{limit: opts.PerDestination, rate: opts.Rate, used: map[outbox.Destination]*share{}},
+		finished: make(chan struct{}, opts.Workers),
+	}, nil
 }
 
 // Run delivers until ctx ends, then lets what is in flight finish for Drain
@@ -96,8 +120,10 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		claimed, err := d.claim(ctx, free)
 		for _, delivery := range claimed {
 			free--
+			d.shares.begin(delivery.At())
 			go func() {
 				defer func() { d.finished <- struct{}{} }()
+				defer d.shares.end(delivery.At())
 				d.attempt(attempts, delivery)
 			}()
 		}
@@ -110,7 +136,7 @@ func (d *Dispatcher) claim(ctx context.Context, free int) ([]outbox.Delivery, er
 	if free == 0 {
 		return nil, nil
 	}
-	claimed, err := d.Outbox.Claim(ctx, time.Now(), free, d.Lease)
+	claimed, err := d.Outbox.Claim(ctx, time.Now(), free, d.Lease, d.shares.room)
 	if err != nil && ctx.Err() == nil {
 		d.Log.Error().Err(err).Msg("cannot claim deliveries; trying again")
 	}
@@ -145,7 +171,10 @@ func (d *Dispatcher) untilDue(ctx context.Context, claimErr error) time.Duration
 	if claimErr != nil {
 		return pollEvery
 	}
-	at, ok, err := d.Outbox.NextDue(ctx)
+	at, ok, err := d.Outbox.NextDue(ctx, d.shares.room)
+	if refill := d.shares.nextRefill(); !refill.IsZero() && (!ok || refill.Before(at)) {
+		at, ok = refill, true
+	}
 	if err != nil || !ok {
 		return pollEvery
 	}

@@ -35,13 +35,15 @@ func start(t *testing.T, box *fakeOutbox, deliver destinationFunc, change func(*
 	t.Helper()
 	log := &bytes.Buffer{}
 	opts := Options{
-		Outbox:   box,
-		Resolve:  func(string, string) (Destination, error) { return deliver, nil },
-		Workers:  3,
-		Lease:    time.Minute,
-		Drain:    10 * time.Second,
-		Schedule: DefaultSchedule,
-		Log:      zerolog.New(zerolog.SyncWriter(log)),
+		Outbox:         box,
+		Resolve:        func(string, string) (Destination, error) { return deliver, nil },
+		Workers:        3,
+		PerDestination: 3,
+		BreakAfter:     5,
+		Lease:          time.Minute,
+		Drain:          10 * time.Second,
+		Schedule:       DefaultSchedule,
+		Log:            zerolog.New(zerolog.SyncWriter(log)),
 	}
 	if change != nil {
 		change(&opts)
@@ -359,11 +361,13 @@ func TestStop(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	good := Options{
-		Outbox:   newFakeOutbox(),
-		Resolve:  func(string, string) (Destination, error) { return nil, nil },
-		Workers:  1,
-		Lease:    time.Second,
-		Schedule: DefaultSchedule,
+		Outbox:         newFakeOutbox(),
+		Resolve:        func(string, string) (Destination, error) { return nil, nil },
+		Workers:        1,
+		PerDestination: 1,
+		BreakAfter:     1,
+		Lease:          time.Second,
+		Schedule:       DefaultSchedule,
 	}
 	if _, err := New(good); err != nil {
 		t.Fatal(err)
@@ -372,6 +376,8 @@ func TestNewRefuses(t *testing.T) {
 		"outbox":   func(o *Options) { o.Outbox = nil },
 		"resolve":  func(o *Options) { o.Resolve = nil },
 		"workers":  func(o *Options) { o.Workers = 0 },
+		"share":    func(o *Options) { o.PerDestination = 0 },
+		"break":    func(o *Options) { o.BreakAfter = 0 },
 		"lease":    func(o *Options) { o.Lease = time.Millisecond },
 		"drain":    func(o *Options) { o.Drain = -1 },
 		"schedule": func(o *Options) { o.Schedule = Schedule{} },

@@ -9,7 +9,8 @@ import (
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
-// fakeOutbox keeps rows in memory with the promises of outbox.Outbox.
+// fakeOutbox keeps rows in memory with the promises of outbox.Outbox, but for
+// what it says of destinations: it knows of none that is paused or broken.
 type fakeOutbox struct {
 	mu      sync.Mutex
 	rows    map[outbox.Key]*fakeRow
@@ -53,7 +54,7 @@ func (f *fakeOutbox) signal() {
 
 func (f *fakeOutbox) Changed() <-chan struct{} { return f.changed }
 
-func (f *fakeOutbox) Claim(_ context.Context, now time.Time, limit int, lease time.Duration) ([]outbox.Delivery, error) {
+func (f *fakeOutbox) Claim(_ context.Context, now time.Time, limit int, lease time.Duration, room outbox.Room) ([]outbox.Delivery, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.claimErr; err != nil {
@@ -61,36 +62,39 @@ func (f *fakeOutbox) Claim(_ context.Context, now time.Time, limit int, lease ti
 		return nil, err
 	}
 	var claimed []outbox.Delivery
+	of := map[outbox.Destination]int{}
 	for _, row := range f.rows {
-		if len(claimed) < limit && row.State == outbox.Pending && !row.Next.After(now) && !row.leased.After(now) {
+		if len(claimed) < limit && of[row.At()] < room(row.At()) && row.State == outbox.Pending && !row.Next.After(now) && !row.leased.After(now) {
 			row.Fence++
 			row.leased = now.Add(lease)
 			claimed = append(claimed, row.Delivery)
+			of[row.At()]++
 		}
 	}
 	return claimed, nil
 }
 
-func (f *fakeOutbox) Settle(_ context.Context, outcome outbox.Outcome) error {
+func (f *fakeOutbox) Settle(_ context.Context, outcome outbox.Outcome) (outbox.Health, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.settleErr; err != nil {
 		f.settleErr = nil
-		return err
+		return outbox.Health{}, err
 	}
 	row := f.rows[outcome.Key]
 	if row.Fence != outcome.Fence || row.Version != outcome.Version {
-		return outbox.ErrFenced
+		return outbox.Health{}, outbox.ErrFenced
 	}
+	health := outbox.Health{News: outcome.Fault != nil && outcome.Reason != row.Reason}
 	row.State, row.Reason, row.Next, row.leased = outcome.State, outcome.Reason, outcome.Next, time.Time{}
 	if outcome.State == outbox.Pending {
 		row.Attempts++
 	}
 	f.settled = append(f.settled, outcome)
-	return nil
+	return health, nil
 }
 
-func (f *fakeOutbox) NextDue(context.Context) (at time.Time, ok bool, err error) {
+func (f *fakeOutbox) NextDue(_ context.Context, room outbox.Room) (at time.Time, ok bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, row := range f.rows {
@@ -98,7 +102,7 @@ func (f *fakeOutbox) NextDue(context.Context) (at time.Time, ok bool, err error)
 		if row.leased.After(due) {
 			due = row.leased
 		}
-		if row.State == outbox.Pending && (!ok || due.Before(at)) {
+		if row.State == outbox.Pending && room(row.At()) > 0 && (!ok || due.Before(at)) {
 			at, ok = due, true
 		}
 	}

@@ -55,12 +55,31 @@ func (s Schedule) Next(attempts int, acceptedAt, now time.Time, random float64) 
 	if ended && attempts >= s.MinAttempts {
 		return time.Time{}, true
 	}
-	wait := float64(s.base(attempts)) * (1 - jitter + 2*jitter*random)
-	at = now.Add(min(time.Duration(wait), s.Max))
+	at = now.Add(s.wait(attempts, random))
 	if !ended && at.After(end) {
 		at = end
 	}
 	return at, false
+}
+
+// wait is how long to wait after the attempts-th failure.
+func (s Schedule) wait(attempts int, random float64) time.Duration {
+	wait := float64(s.base(attempts)) * (1 - jitter + 2*jitter*random)
+	return min(time.Duration(wait), s.Max)
+}
+
+// pause is until when a destination is left alone after its failures-th failure
+// since it broke (1 for the one by which it did, and less before that): until
+// notBefore if it asked for that, but not longer than Max for it.
+func (s Schedule) pause(notBefore time.Time, failures int, now time.Time, random float64) time.Time {
+	at := now.Add(s.wait(max(failures, 1), random))
+	if latest := now.Add(s.Max); notBefore.After(latest) {
+		return latest
+	}
+	if notBefore.After(at) {
+		return notBefore
+	}
+	return at
 }
 
 // base is the wait after the attempts-th failure, without jitter.

@@ -39,14 +39,16 @@ func TestFromOutboxToFiles(t *testing.T) {
 	}
 	settled := make(chan deliver.Attempt, secrets*versions)
 	dispatcher, err := deliver.New(deliver.Options{
-		Outbox:   box,
-		Resolve:  func(string, string) (deliver.Destination, error) { return destination, nil },
-		Workers:  4,
-		Lease:    time.Minute,
-		Drain:    time.Minute,
-		Schedule: deliver.DefaultSchedule,
-		Log:      zerolog.Nop(),
-		Observe:  func(a deliver.Attempt) { settled <- a },
+		Outbox:         box,
+		Resolve:        func(string, string) (deliver.Destination, error) { return destination, nil },
+		Workers:        4,
+		PerDestination: 4,
+		BreakAfter:     5,
+		Lease:          time.Minute,
+		Drain:          time.Minute,
+		Schedule:       deliver.DefaultSchedule,
+		Log:            zerolog.Nop(),
+		Observe:        func(a deliver.Attempt) { settled <- a },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -142,19 +142,31 @@ type Delivery struct {
 	Receipt string
 	// Fence grows with each claim of the row; Settle must show the newest.
 	Fence int64
+
+	// The rest is of the destination, and filled by Claim only. Faults are how
+	// many attempts in a row failed for its sake. Probe says that it is broken
+	// and this the one claim that tries it. Resumed is when the last pause of
+	// it ended; zero if there was none.
+	Faults  int
+	Probe   bool
+	Resumed time.Time
 }
 
 // Outcome is how an attempt at a claimed delivery ended.
 type Outcome struct {
 	Key
-	// Fence and Version are those of the claim.
+	// Fence, Version and Probe are those of the claim.
 	Fence   int64
 	Version int64
+	Probe   bool
 	// State is Delivered, Pending (to be tried again at Next), Waiting or Dead.
 	State  State
 	Next   time.Time
 	Reason string
 	At     time.Time
+	// Fault is set if the destination failed. Without it an outcome that is
+	// neither Delivered nor Waiting says nothing of the destination.
+	Fault *Fault
 	// Receipt is the agent's, if it is Delivered and the agent gave one.
 	Receipt string
 	// Audit is required if State is Delivered or Dead.
@@ -216,25 +228,31 @@ type Outbox interface {
 	// Secrets reads secrets in the order of their names.
 	Secrets(ctx context.Context, filter SecretFilter) ([]Secret, error)
 
-	// Claim leases up to limit due deliveries, oldest due first, each until
-	// now+lease, which is their Next then. A delivery whose lease ran out is
-	// due again. A due delivery whose secret has a newer version with no copy
-	// for it (the agent is routed to no more) is not leased: it becomes Dead,
-	// with an audit row, as the older version must not be sent any more.
-	Claim(ctx context.Context, now time.Time, limit int, lease time.Duration) ([]Delivery, error)
-	// Settle records the outcome of a claim and ends its lease. A claim whose
-	// lease ran out can still be settled until the row is claimed again. If a
-	// newer version was committed meanwhile, the row stays Pending and due
-	// for that one, DeliveredVersion is kept up, and ErrFenced is returned.
-	Settle(ctx context.Context, outcome Outcome) error
+	// Claim leases up to limit due deliveries, each until now+lease, which is
+	// their Next then. Destinations take turns, the one first that waits
+	// longest for its turn; of each the oldest due come first, no more than
+	// room allows. A delivery whose lease ran out is due again. Nothing is
+	// claimed of a paused destination; see Fault for a broken one. A due
+	// delivery whose secret has a newer version with no copy for it (the agent
+	// is routed to no more) is not leased: it becomes Dead, with an audit row,
+	// as the older version must not be sent any more.
+	Claim(ctx context.Context, now time.Time, limit int, lease time.Duration, room Room) ([]Delivery, error)
+	// Settle records the outcome of a claim, keeps it among the delivery's
+	// attempts and ends the lease. A claim whose lease ran out can still be
+	// settled until the row is claimed again. If a newer version was committed
+	// meanwhile, the row stays Pending and due for that one, DeliveredVersion
+	// is kept up, and ErrFenced is returned. What waits for another attempt at
+	// a destination that this outcome mends becomes due.
+	Settle(ctx context.Context, outcome Outcome) (Health, error)
 	// Acknowledge records that a version is there: DeliveredVersion, and, if it
 	// is the wanted one, the state Delivered, whatever it was but for Blocked.
 	// A running claim is fenced off. ErrNotFound if there is no such delivery,
 	// ErrAcknowledged if that version or a newer one is there already.
 	Acknowledge(ctx context.Context, ack Acknowledgement) error
-	// NextDue is when the next delivery is due or a lease runs out; ok is
-	// false when there is none.
-	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
+	// NextDue is when the next delivery is due or a lease runs out, at a
+	// destination that is not paused and where room is not 0; for a broken
+	// one, when it is to be tried. ok is false when there is none.
+	NextDue(ctx context.Context, room Room) (at time.Time, ok bool, err error)
 	// Changed gets a signal after this process committed deliveries; signals
 	// that nobody waited for are merged.
 	Changed() <-chan struct{}
@@ -242,9 +260,24 @@ type Outbox interface {
 	// Retry makes the selected deliveries that have something to deliver due
 	// at the entry's time with no attempts counted, and returns how many. Not
 	// touched are blocked ones and those whose secret has a newer version with
-	// no copy for them; a running claim keeps its lease. Limit and After do
-	// not count here. If there is none, there is no audit row.
+	// no copy for them; a running claim keeps its lease, and a broken
+	// destination is tried at once. Limit and After do not count here. If there
+	// is none, there is no audit row.
 	Retry(ctx context.Context, filter Filter, entry audit.Entry) (int, error)
+	// Pause keeps the destination's deliveries from being claimed until Resume;
+	// an empty Destination means all of the agent's, known or not. Attempts
+	// that run are not stopped. It returns false, and writes no audit row, if
+	// just that is paused already.
+	Pause(ctx context.Context, at Destination, entry audit.Entry) (bool, error)
+	// Resume ends the pause of the destination; an empty Destination ends all
+	// pauses of the agent. It returns how many it ended; if none, there is no
+	// audit row.
+	Resume(ctx context.Context, at Destination, entry audit.Entry) (int, error)
+	// Holds lists what is paused or broken, by agent and destination.
+	Holds(ctx context.Context) ([]Hold, error)
+	// Attempts are the latest settled attempts at a delivery, oldest first, no
+	// more than KeptAttempts.
+	Attempts(ctx context.Context, key Key) ([]Attempt, error)
 	// Get reads one delivery; ErrNotFound if there is none.
 	Get(ctx context.Context, key Key) (Delivery, error)
 	// List reads deliveries in the order of their keys.

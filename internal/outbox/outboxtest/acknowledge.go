@@ -101,7 +101,7 @@ func acknowledgeFences(t *testing.T, s *store) {
 	s.commit(change("db", 1, 0, "web"))
 	claimed := s.claimOne(0)
 	s.acknowledge(acknowledgement("web", 1, 5))
-	if err := s.Settle(t.Context(), outcome(claimed, outbox.Dead, 6)); !errors.Is(err, outbox.ErrFenced) {
+	if _, err := s.Settle(t.Context(), outcome(claimed, outbox.Dead, 6)); !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, want ErrFenced", err)
 	}
 	equal(t, "state", s.get(key("web", "db")).State, outbox.Delivered)

@@ -19,7 +19,7 @@ import (
 func nextDue(t *testing.T, s *store) {
 	want := func(what string, due time.Time, some bool) {
 		t.Helper()
-		got, ok, err := s.NextDue(t.Context())
+		got, ok, err := s.NextDue(t.Context(), nil)
 		if err != nil || ok != some || !got.Equal(due) {
 			t.Fatalf("%s: next due %v, %v, %v; want %v, %v", what, got, ok, err, due, some)
 		}
@@ -124,7 +124,11 @@ func list(t *testing.T, s *store) {
 		c.Sealed[2].Destination = "vault"
 		s.commit(c)
 	}
-	s.settle(outcome(s.claim(0, 1, time.Minute)[0], outbox.Delivered, 1))
+	for _, d := range s.claim(0, 10, time.Minute) {
+		if d.Key == key("web", "c") {
+			s.settle(outcome(d, outbox.Delivered, 1))
+		}
+	}
 	for _, tc := range []struct {
 		name   string
 		filter outbox.Filter
@@ -298,17 +302,20 @@ func calls(o outbox.Outbox) map[string]func(context.Context) error {
 		"Overdue":      func(ctx context.Context) error { _, err := o.Overdue(ctx, at(100)); return err },
 		"CountAwaited": func(ctx context.Context) error { _, _, err := o.CountAwaited(ctx, at(0)); return err },
 		"Secrets":      func(ctx context.Context) error { _, err := o.Secrets(ctx, outbox.SecretFilter{}); return err },
-		"Claim":        func(ctx context.Context) error { _, err := o.Claim(ctx, at(0), 1, time.Minute); return err },
-		"Settle":       func(ctx context.Context) error { return o.Settle(ctx, outcome(outbox.Delivery{}, outbox.Pending, 0)) },
-		"Acknowledge":  func(ctx context.Context) error { return o.Acknowledge(ctx, acknowledgement("web", 1, 0)) },
-		"NextDue":      func(ctx context.Context) error { _, _, err := o.NextDue(ctx); return err },
-		"Retry":        func(ctx context.Context) error { _, err := o.Retry(ctx, outbox.Filter{}, entry); return err },
-		"Get":          func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
-		"List":         func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
-		"Count":        func(ctx context.Context) error { _, err := o.Count(ctx); return err },
-		"Audit":        func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
-		"Forget":       func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
-		"Probe":        o.Probe,
+		"Claim":        func(ctx context.Context) error { _, err := o.Claim(ctx, at(0), 1, time.Minute, nil); return err },
+		"Settle": func(ctx context.Context) error {
+			_, err := o.Settle(ctx, outcome(outbox.Delivery{}, outbox.Pending, 0))
+			return err
+		},
+		"Acknowledge": func(ctx context.Context) error { return o.Acknowledge(ctx, acknowledgement("web", 1, 0)) },
+		"NextDue":     func(ctx context.Context) error { _, _, err := o.NextDue(ctx, nil); return err },
+		"Retry":       func(ctx context.Context) error { _, err := o.Retry(ctx, outbox.Filter{}, entry); return err },
+		"Get":         func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
+		"List":        func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
+		"Count":       func(ctx context.Context) error { _, err := o.Count(ctx); return err },
+		"Audit":       func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
+		"Forget":      func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
+		"Probe":       o.Probe,
 	}
 }
 

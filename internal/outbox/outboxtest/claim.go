@@ -86,7 +86,7 @@ func noDoubleClaim(t *testing.T, s *store) {
 	for worker := range workers {
 		running.Go(func() {
 			for {
-				page, err := handles[worker%2].Claim(t.Context(), at(0), 7, time.Minute)
+				page, err := handles[worker%2].Claim(t.Context(), at(0), 7, time.Minute, nil)
 				if err != nil {
 					t.Error(err)
 				}
@@ -157,7 +157,7 @@ func staleWorker(t *testing.T, s *store) {
 	first := s.claimOne(0)
 	second := s.claimOne(60)
 	for _, state := range []outbox.State{outbox.Delivered, outbox.Pending, outbox.Dead} {
-		if err := s.Settle(t.Context(), outcome(first, state, 61)); !errors.Is(err, outbox.ErrFenced) {
+		if _, err := s.Settle(t.Context(), outcome(first, state, 61)); !errors.Is(err, outbox.ErrFenced) {
 			t.Fatalf("stale worker settles as %s: error %v, want ErrFenced", state, err)
 		}
 		equal(t, "row", s.get(key("web", "db")), second)
@@ -170,7 +170,7 @@ func settleTwice(t *testing.T, s *store) {
 	s.commit(change("db", 1, 0, "web"))
 	claimed := s.claimOne(0)
 	s.settle(outcome(claimed, outbox.Dead, 1))
-	if err := s.Settle(t.Context(), outcome(claimed, outbox.Delivered, 2)); !errors.Is(err, outbox.ErrFenced) {
+	if _, err := s.Settle(t.Context(), outcome(claimed, outbox.Delivered, 2)); !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, want ErrFenced", err)
 	}
 	equal(t, "state", s.get(key("web", "db")).State, outbox.Dead)
@@ -178,7 +178,7 @@ func settleTwice(t *testing.T, s *store) {
 
 func settleNothing(t *testing.T, s *store) {
 	o := outcome(outbox.Delivery{Key: key("web", "db"), Fence: 1, Version: 1}, outbox.Delivered, 0)
-	if err := s.Settle(t.Context(), o); !errors.Is(err, outbox.ErrNotFound) {
+	if _, err := s.Settle(t.Context(), o); !errors.Is(err, outbox.ErrNotFound) {
 		t.Fatalf("error %v, want ErrNotFound", err)
 	}
 	equal(t, "audit rows", len(s.rows()), 0)
@@ -190,11 +190,11 @@ func settleNeedsAudit(t *testing.T, s *store) {
 	for _, state := range []outbox.State{outbox.Delivered, outbox.Dead} {
 		o := outcome(claimed, state, 1)
 		o.Audit = nil
-		if err := s.Settle(t.Context(), o); err == nil {
+		if _, err := s.Settle(t.Context(), o); err == nil {
 			t.Fatalf("settled as %s without an audit entry", state)
 		}
 	}
-	if err := s.Settle(t.Context(), outcome(claimed, outbox.Blocked, 1)); err == nil {
+	if _, err := s.Settle(t.Context(), outcome(claimed, outbox.Blocked, 1)); err == nil {
 		t.Fatal("a claim was settled as blocked")
 	}
 	equal(t, "row", s.get(key("web", "db")), claimed)

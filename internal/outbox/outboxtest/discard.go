@@ -30,17 +30,29 @@ func (discard) CountAwaited(context.Context, time.Time) (waiting, overdue int, e
 func (discard) Secrets(context.Context, outbox.SecretFilter) ([]outbox.Secret, error) {
 	return nil, nil
 }
-func (discard) Claim(context.Context, time.Time, int, time.Duration) ([]outbox.Delivery, error) {
+func (discard) Claim(context.Context, time.Time, int, time.Duration, outbox.Room) ([]outbox.Delivery, error) {
 	return nil, nil
 }
-func (discard) Settle(context.Context, outbox.Outcome) error              { return outbox.ErrNotFound }
+func (discard) Settle(context.Context, outbox.Outcome) (outbox.Health, error) {
+	return outbox.Health{}, outbox.ErrNotFound
+}
 func (discard) Acknowledge(context.Context, outbox.Acknowledgement) error { return outbox.ErrNotFound }
-func (discard) NextDue(context.Context) (time.Time, bool, error) {
+func (discard) NextDue(context.Context, outbox.Room) (time.Time, bool, error) {
 	return time.Time{}, false, nil
 }
 func (d discard) Changed() <-chan struct{} { return d.changed }
 func (discard) Retry(context.Context, outbox.Filter, audit.Entry) (int, error) {
 	return 0, nil
+}
+func (discard) Pause(context.Context, outbox.Destination, audit.Entry) (bool, error) {
+	return false, nil
+}
+func (discard) Resume(context.Context, outbox.Destination, audit.Entry) (int, error) {
+	return 0, nil
+}
+func (discard) Holds(context.Context) ([]outbox.Hold, error) { return nil, nil }
+func (discard) Attempts(context.Context, outbox.Key) ([]outbox.Attempt, error) {
+	return nil, nil
 }
 func (discard) Get(context.Context, outbox.Key) (outbox.Delivery, error) {
 	return outbox.Delivery{}, outbox.ErrNotFound

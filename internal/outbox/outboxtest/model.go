@@ -129,7 +129,7 @@ func (m *modelled) settle(t *rapid.T) {
 	row := m.rows[claimed.Key]
 	held := row.leased && row.fence == claimed.Fence
 	current := held && row.Version == claimed.Version
-	err := m.store.Settle(m.store.t.Context(), outcome(claimed, state, int(m.now)))
+	_, err := m.store.Settle(m.store.t.Context(), outcome(claimed, state, int(m.now)))
 	if current != (err == nil) || err != nil && !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, held %v, current %v", err, held, current)
 	}
@@ -194,7 +194,7 @@ func (m *modelled) drain(t *rapid.T) {
 		t.Fatalf("%d audit rows, want %d", got, m.audits)
 	}
 	for _, d := range m.store.claim(int(m.now)+1000, 100, time.Second) {
-		if err := m.store.Settle(m.store.t.Context(), outcome(d, outbox.Delivered, int(m.now)+1000)); err != nil {
+		if _, err := m.store.Settle(m.store.t.Context(), outcome(d, outbox.Delivered, int(m.now)+1000)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -192,7 +192,7 @@ func (s *store) commit(changes ...outbox.Change) {
 
 func (s *store) claim(n, limit int, lease time.Duration) []outbox.Delivery {
 	s.t.Helper()
-	claimed, err := s.Claim(s.t.Context(), at(n), limit, lease)
+	claimed, err := s.Claim(s.t.Context(), at(n), limit, lease, nil)
 	if err != nil {
 		s.t.Fatalf("claim: %v", err)
 	}
@@ -219,7 +219,7 @@ func (s *store) claimNone(n int) {
 
 func (s *store) settle(o outbox.Outcome) {
 	s.t.Helper()
-	if err := s.Settle(s.t.Context(), o); err != nil {
+	if _, err := s.Settle(s.t.Context(), o); err != nil {
 		s.t.Fatalf("settle as %s: %v", o.State, err)
 	}
 }

@@ -47,7 +47,7 @@ func unroutedIsGivenUp(t *testing.T, s *store) {
 func blocked(t *testing.T, s *store) {
 	s.commit(block(change("db", 1, 0, "web"), "certificate expired"))
 	s.claimNone(100)
-	if _, ok, err := s.NextDue(t.Context()); ok || err != nil {
+	if _, ok, err := s.NextDue(t.Context(), nil); ok || err != nil {
 		t.Fatalf("next due: %v, %v; want none", ok, err)
 	}
 	d := s.get(key("web", "db"))
@@ -81,7 +81,7 @@ func newerWaitsForClaim(t *testing.T, s *store) {
 	first := s.claimOne(0)
 	s.commit(change("db", 2, 1, "web"))
 	s.claimNone(59)
-	if err := s.Settle(t.Context(), outcome(first, outbox.Pending, 30)); !errors.Is(err, outbox.ErrFenced) {
+	if _, err := s.Settle(t.Context(), outcome(first, outbox.Pending, 30)); !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, want ErrFenced", err)
 	}
 	d := s.claimOne(30)
@@ -94,13 +94,13 @@ func newerWaitsForLease(t *testing.T, s *store) {
 	s.commit(change("db", 1, 0, "web"))
 	first := s.claimOne(0)
 	s.commit(change("db", 2, 1, "web"))
-	if due, ok, err := s.NextDue(t.Context()); !ok || err != nil || !due.Equal(at(60)) {
+	if due, ok, err := s.NextDue(t.Context(), nil); !ok || err != nil || !due.Equal(at(60)) {
 		t.Fatalf("next due %v, %v, %v; want the end of the lease", due, ok, err)
 	}
 	s.claimNone(59)
 	second := s.claimOne(60)
 	equal(t, "version", second.Version, 2)
-	if err := s.Settle(t.Context(), outcome(first, outbox.Delivered, 61)); !errors.Is(err, outbox.ErrFenced) {
+	if _, err := s.Settle(t.Context(), outcome(first, outbox.Delivered, 61)); !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, want ErrFenced", err)
 	}
 	d := s.get(key("web", "db"))
@@ -113,7 +113,7 @@ func settleOlder(t *testing.T, s *store) {
 	s.commit(change("db", 1, 0, "web"))
 	first := s.claimOne(0)
 	s.commit(change("db", 2, 1, "web"))
-	if err := s.Settle(t.Context(), outcome(first, outbox.Delivered, 2)); !errors.Is(err, outbox.ErrFenced) {
+	if _, err := s.Settle(t.Context(), outcome(first, outbox.Delivered, 2)); !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, want ErrFenced", err)
 	}
 	d := s.get(key("web", "db"))
@@ -124,7 +124,7 @@ func settleOlder(t *testing.T, s *store) {
 
 	second := s.claimOne(2)
 	s.commit(change("db", 3, 3, "web"))
-	if err := s.Settle(t.Context(), outcome(second, outbox.Dead, 4)); !errors.Is(err, outbox.ErrFenced) {
+	if _, err := s.Settle(t.Context(), outcome(second, outbox.Dead, 4)); !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, want ErrFenced", err)
 	}
 	d = s.claimOne(4)
@@ -137,7 +137,7 @@ func settleBlocked(t *testing.T, s *store) {
 	s.commit(change("db", 1, 0, "web"))
 	first := s.claimOne(0)
 	s.commit(block(change("db", 2, 1, "web"), "certificate expired"))
-	if err := s.Settle(t.Context(), outcome(first, outbox.Delivered, 2)); !errors.Is(err, outbox.ErrFenced) {
+	if _, err := s.Settle(t.Context(), outcome(first, outbox.Delivered, 2)); !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("error %v, want ErrFenced", err)
 	}
 	d := s.get(key("web", "db"))

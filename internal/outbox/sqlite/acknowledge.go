@@ -42,5 +42,13 @@ func (t *tx) acknowledge(ack *outbox.Acknowledgement, entry []byte) error {
 	if err != nil {
 		return fmt.Errorf("acknowledge a delivery: %w", err)
 	}
+	d, err := t.destination(ack.Key.At())
+	if err != nil {
+		return err
+	}
+	d.reschedule(micros(ack.At)) // a newer version that waited for a claim is due
+	if err := t.saveDestination(d); err != nil {
+		return err
+	}
 	return t.audit(entry)
 }

@@ -156,7 +156,7 @@ func BenchmarkDeliver(b *testing.B) {
 		workers.Go(func() {
 			for d := range queue {
 				now := time.Now()
-				err := o.Settle(b.Context(), outbox.Outcome{
+				_, err := o.Settle(b.Context(), outbox.Outcome{
 					Key: d.Key, Fence: d.Fence, Version: d.Version, State: outbox.Delivered, At: now,
 					Audit: &audit.Entry{At: now, Kind: audit.DeliveryDelivered, Actor: "dispatcher", Secret: d.Secret, Version: d.Version, Agents: []string{d.Agent}, Destination: d.Destination},
 				})
@@ -167,7 +167,7 @@ func BenchmarkDeliver(b *testing.B) {
 		})
 	}
 	for claimed := 0; claimed < b.N; {
-		deliveries, err := o.Claim(b.Context(), time.Now().Add(time.Second), connections, time.Hour)
+		deliveries, err := o.Claim(b.Context(), time.Now().Add(time.Second), connections, time.Hour, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,24 +19,140 @@ type due struct {
 	latest int64
 }
 
+// claiming is a call of Claim at work.
+type claiming struct {
+	now, until time.Time
+	limit      int
+	room       outbox.Room
+	claimed    []outbox.Delivery
+	// of counts what was claimed of each destination.
+	of map[outbox.Destination]int
+}
+
 // Claim implements outbox.Outbox. In the claimed deliveries, Next is the end
 // of the lease. If ctx ends the wait, what was claimed is due again when the
 // lease has run out.
-func (o *Outbox) Claim(ctx context.Context, now time.Time, limit int, lease time.Duration) ([]outbox.Delivery, error) {
-	var claimed []outbox.Delivery
-	err := o.writer.do(ctx, 0, func(t *tx) (err error) {
-		claimed, err = t.claim(now, limit, now.Add(lease))
-		return err
+func (o *Outbox) Claim(ctx context.Context, now time.Time, limit int, lease time.Duration, room outbox.Room) ([]outbox.Delivery, error) {
+	var c claiming
+	err := o.writer.do(ctx, 0, func(t *tx) error {
+		c = claiming{now: now, until: now.Add(lease), limit: limit, room: room, of: map[outbox.Destination]int{}}
+		return t.claim(&c)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return claimed, nil
+	return c.claimed, nil
 }
 
-func (t *tx) claim(now time.Time, limit int, until time.Time) ([]outbox.Delivery, error) {
+// claim takes the destinations whose turn has come, until there are none or it
+// has enough. What it costs grows with what is claimed and with the number of
+// destinations that have no room, and not with what is pending at them.
+func (t *tx) claim(c *claiming) error {
+	for len(c.claimed) < c.limit {
+		turns, err := t.turns(c)
+		if err != nil {
+			return fmt.Errorf("read whose turn it is: %w", err)
+		}
+		if len(turns) == 0 {
+			return nil
+		}
+		for _, at := range turns {
+			if err := t.claimFrom(c, at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// roomAt is how many more may be claimed of a destination.
+func (c *claiming) roomAt(at outbox.Destination) int {
+	room := c.limit - len(c.claimed)
+	if c.room != nil {
+		room = min(room, c.room(at)-c.of[at])
+	}
+	return room
+}
+
+// errEnough ends a query early.
+var errEnough = errors.New("enough rows")
+
+// turns reads the destinations with room whose turn has come, first in line
+// first, as many as have room for what is still to be claimed.
+func (t *tx) turns(c *claiming) ([]outbox.Destination, error) {
+	var turns []outbox.Destination
+	room := 0
+	err := t.claimTurns.query(func(row []driver.Value) error {
+		at := outbox.Destination{Agent: row[0].(string), Destination: row[1].(string)}
+		if n := c.roomAt(at); n > 0 {
+			turns = append(turns, at)
+			room += n
+		}
+		if room >= c.limit-len(c.claimed) {
+			return errEnough
+		}
+		return nil
+	}, micros(c.now))
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return turns, err
+}
+
+// claimFrom claims what is due at a destination, and puts it in line again.
+func (t *tx) claimFrom(c *claiming, at outbox.Destination) error {
+	d, err := t.destination(at)
+	if err != nil {
+		return err
+	}
+	limit := c.roomAt(at)
+	if d.broken() {
+		limit = min(limit, 1)
+	}
+	if limit < 1 {
+		return nil
+	}
+	found, err := t.dueAt(at, c.now, limit)
+	if err != nil {
+		return fmt.Errorf("read due deliveries: %w", err)
+	}
+	for i := range found {
+		if err := t.lease(c, d, &found[i]); err != nil {
+			return err
+		}
+	}
+	if d.first, err = t.firstDue(at); err != nil {
+		return err
+	}
+	d.turn = d.first
+	if d.turn <= micros(c.now) {
+		d.turn = micros(c.now) // there is more: behind those whose turn came meanwhile
+	}
+	return t.saveDestination(d)
+}
+
+// lease claims a delivery that is due, or gives it up.
+func (t *tx) lease(c *claiming, at *destination, found *due) error {
+	if found.Version < found.latest {
+		return t.giveUp(found, c.now)
+	}
+	if _, err := t.claimLease.exec(micros(c.until), found.id); err != nil {
+		return fmt.Errorf("lease a delivery: %w", err)
+	}
+	found.Fence++
+	found.Next = moment(micros(c.until))
+	found.Faults, found.Resumed, found.Probe = at.faults, moment(at.resumedAt), at.broken()
+	if found.Probe {
+		at.brokenUntil = micros(c.until) // no second one at the same time
+	}
+	c.claimed = append(c.claimed, found.Delivery)
+	c.of[at.Destination]++
+	return nil
+}
+
+func (t *tx) dueAt(at outbox.Destination, now time.Time, limit int) ([]due, error) {
 	var found []due
-	err := t.claimSelect.query(func(row []driver.Value) error {
+	err := t.claimDue.query(func(row []driver.Value) error {
 		d := due{Delivery: scanDelivery(row)}
 		d.Statement, _ = row[deliveryWidth].(string)
 		d.Envelope, _ = row[deliveryWidth+1].([]byte)
@@ -43,27 +160,8 @@ func (t *tx) claim(now time.Time, limit int, until time.Time) ([]outbox.Delivery
 		d.latest, _ = row[deliveryWidth+3].(int64)
 		found = append(found, d)
 		return nil
-	}, micros(now), int64(limit))
-	if err != nil {
-		return nil, fmt.Errorf("read due deliveries: %w", err)
-	}
-	claimed := make([]outbox.Delivery, 0, len(found))
-	for i := range found {
-		d := &found[i]
-		if d.Version < d.latest {
-			if err := t.giveUp(d, now); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if _, err := t.claimLease.exec(micros(until), d.id); err != nil {
-			return nil, fmt.Errorf("lease a delivery: %w", err)
-		}
-		d.Fence++
-		d.Next = moment(micros(until))
-		claimed = append(claimed, d.Delivery)
-	}
-	return claimed, nil
+	}, at.Agent, at.Destination, micros(now), int64(limit))
+	return found, err
 }
 
 // giveUp ends a delivery whose secret has a newer version that was not sealed
@@ -81,67 +179,4 @@ func (t *tx) giveUp(d *due, now time.Time) error {
 		return err
 	}
 	return t.audit(entry)
-}
-
-// Settle implements outbox.Outbox. The audit row of an older version's
-// delivery is written too, as DeliveredVersion changes with it.
-func (o *Outbox) Settle(ctx context.Context, outcome outbox.Outcome) error {
-	entry, err := outcomeEntry(outcome)
-	if err != nil {
-		return err
-	}
-	return o.writer.do(ctx, len(entry), func(t *tx) error { return t.settleClaim(&outcome, entry) })
-}
-
-// outcomeEntry is the outcome's encoded audit entry. It refuses the outcomes
-// that no caller may give.
-func outcomeEntry(outcome outbox.Outcome) ([]byte, error) {
-	switch {
-	case outcome.State == outbox.Pending, outcome.State == outbox.Waiting:
-		return nil, nil
-	case outcome.State != outbox.Delivered && outcome.State != outbox.Dead:
-		return nil, fmt.Errorf("a claim cannot be settled as %q", outcome.State)
-	case outcome.Audit == nil:
-		return nil, fmt.Errorf("a claim cannot be settled as %q without an audit entry", outcome.State)
-	}
-	return audit.Encode(*outcome.Audit)
-}
-
-func (t *tx) settleClaim(outcome *outbox.Outcome, entry []byte) error {
-	var wanted int64
-	err := t.settle.query(func(row []driver.Value) error {
-		wanted = row[0].(int64)
-		return nil
-	}, outcome.Agent, outcome.Destination, outcome.Secret, outcome.Fence, outcome.Version, string(outcome.State),
-		micros(outcome.Next), outcome.Reason, micros(outcome.At), outcome.Receipt)
-	if err != nil {
-		return fmt.Errorf("settle a delivery: %w", err)
-	}
-	if wanted == 0 {
-		return t.notHeld(outcome.Key)
-	}
-	current := wanted == outcome.Version
-	if entry != nil && (current || outcome.State == outbox.Delivered) {
-		if err := t.audit(entry); err != nil {
-			return err
-		}
-	}
-	if !current {
-		t.wake = true // the newer version waited for this claim to end
-		return outbox.ErrFenced
-	}
-	return nil
-}
-
-// notHeld tells a lost lease from a delivery that never was.
-func (t *tx) notHeld(key outbox.Key) error {
-	verdict := outbox.ErrNotFound
-	err := t.deliveryExists.query(func([]driver.Value) error {
-		verdict = outbox.ErrFenced
-		return nil
-	}, key.Agent, key.Destination, key.Secret)
-	if err != nil {
-		return fmt.Errorf("settle a delivery: %w", err)
-	}
-	return verdict
 }

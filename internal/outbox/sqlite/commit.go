@@ -107,6 +107,12 @@ func (t *tx) delivery(change *outbox.Change, sealed *outbox.Sealed) error {
 	if changed == 0 {
 		return errTwice
 	}
+	if state != outbox.Pending {
+		return nil
+	}
+	if _, err := t.destinationTurn.exec(sealed.Agent, sealed.Destination, received); err != nil {
+		return fmt.Errorf("write the destination: %w", err)
+	}
 	return nil
 }
 

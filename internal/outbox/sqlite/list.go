@@ -46,17 +46,25 @@ func (o *Outbox) Retry(ctx context.Context, filter outbox.Filter, entry audit.En
 	}
 	where, args := conditions(filter)
 	query := `UPDATE deliveries SET state = 'pending', attempts = 0, reason = '', due = iif(leased, due, ?), updated_at = ?
-		WHERE ` + where + ` AND state <> 'blocked' AND version = (SELECT version FROM secrets WHERE name = secret) RETURNING 1`
+		WHERE ` + where + ` AND state <> 'blocked' AND version = (SELECT version FROM secrets WHERE name = secret) RETURNING agent, destination`
 	args = append([]driver.Value{micros(entry.At), micros(entry.At)}, args...)
 	var count int
 	err = o.writer.do(ctx, len(encoded), func(t *tx) error {
 		count = 0
-		err := t.conn.once(query, func([]driver.Value) error { count++; return nil }, args...)
+		at := map[outbox.Destination]bool{}
+		err := t.conn.once(query, func(row []driver.Value) error {
+			count++
+			at[outbox.Destination{Agent: row[0].(string), Destination: row[1].(string)}] = true
+			return nil
+		}, args...)
 		if err != nil {
 			return fmt.Errorf("retry deliveries: %w", err)
 		}
 		if count == 0 {
 			return nil
+		}
+		if err := t.retryAt(at, micros(entry.At)); err != nil {
+			return err
 		}
 		t.wake = true
 		return t.audit(encoded)
@@ -65,6 +73,22 @@ func (o *Outbox) Retry(ctx context.Context, filter outbox.Filter, entry audit.En
 		return 0, err
 	}
 	return count, nil
+}
+
+// retryAt lets the destinations be claimed from, those that are broken too.
+func (t *tx) retryAt(destinations map[outbox.Destination]bool, now int64) error {
+	for at := range destinations {
+		d, err := t.destination(at)
+		if err != nil {
+			return err
+		}
+		d.reschedule(now)
+		d.brokenUntil = min(d.brokenUntil, now)
+		if err := t.saveDestination(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // conditions is the filter in SQL, without After and Limit.

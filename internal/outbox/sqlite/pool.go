@@ -15,6 +15,7 @@ type reader struct {
 	conn                                 *conn
 	prior, get, nextDue, count, auditRow *stmt
 	repeated, overdueAny, awaitedCount   *stmt
+	attempts, holds                      *stmt
 }
 
 func newReader(dsn string) (*reader, error) {
@@ -28,7 +29,13 @@ func newReader(dsn string) (*reader, error) {
 			LEFT JOIN events e ON e.source = ? AND e.event_id = ? LEFT JOIN secrets s ON s.name = ?`,
 		&r.get: `SELECT ` + deliveryColumns + `, statement, envelope FROM deliveries
 			WHERE agent = ? AND destination = ? AND secret = ?`,
-		&r.nextDue: `SELECT min(due) FROM deliveries WHERE state = 'pending'`,
+		&r.nextDue: `SELECT agent, destination, max(turn, broken_until), max((` + firstDue + `), broken_until) FROM destinations AS d
+			WHERE turn IS NOT NULL AND NOT ` + paused + ` ORDER BY max(turn, broken_until)`,
+		&r.attempts: `SELECT at, version, state, reason FROM attempts WHERE delivery =
+			(SELECT id FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?) ORDER BY fence`,
+		&r.holds: `SELECT agent, destination, paused_at, actor, NULL, 0, '', NULL FROM pauses
+			UNION ALL SELECT agent, destination, NULL, '', broken_since, faults, reason, broken_until
+			FROM destinations WHERE broken_since IS NOT NULL ORDER BY 1, 2, 3`,
 		// Each of the parts reads an index and no delivery.
 		&r.count: `SELECT state, count(*) FROM deliveries WHERE state IN ('dead', 'blocked') GROUP BY state
 			UNION ALL SELECT 'pending', count(*) FROM deliveries WHERE state = 'pending'

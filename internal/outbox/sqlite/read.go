@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"time"
 
 	"github.com/sealrelay/sealrelay/internal/audit"
@@ -52,15 +53,29 @@ func (o *Outbox) Get(ctx context.Context, key outbox.Key) (outbox.Delivery, erro
 	return found, err
 }
 
-// NextDue implements outbox.Outbox.
-func (o *Outbox) NextDue(ctx context.Context) (at time.Time, ok bool, err error) {
+// NextDue implements outbox.Outbox. A turn is never too late, so that none is
+// looked at behind the first delivery found.
+func (o *Outbox) NextDue(ctx context.Context, room outbox.Room) (at time.Time, ok bool, err error) {
+	next := int64(never)
 	err = o.read(ctx, func(r *reader) error {
-		return r.nextDue.query(func(row []driver.Value) error {
-			at, ok = moment(row[0]), row[0] != nil
+		err := r.nextDue.query(func(row []driver.Value) error {
+			if row[2].(int64) >= next {
+				return errEnough
+			}
+			if room == nil || room(outbox.Destination{Agent: row[0].(string), Destination: row[1].(string)}) > 0 {
+				next = min(next, orNever(row[3]))
+			}
 			return nil
 		})
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		return err
 	})
-	return at, ok, err
+	if err != nil || next == never {
+		return time.Time{}, false, err
+	}
+	return moment(next), true, nil
 }
 
 // Count implements outbox.Outbox. States without a delivery are not in it.

@@ -6,8 +6,13 @@ type writeStmts struct {
 	eventInsert, eventAnswer, eventDelete      *stmt
 	secretInsert, secretUpdate                 *stmt
 	deliveryUpsert, deliveryExists             *stmt
-	claimSelect, claimLease, claimGiveUp       *stmt
-	settle                                     *stmt
+	claimTurns, claimDue                       *stmt
+	claimLease, claimGiveUp                    *stmt
+	settle, attemptInsert                      *stmt
+	destinationTurn, destinationSelect         *stmt
+	destinationFirst, destinationUpdate        *stmt
+	destinationWake                            *stmt
+	pauseInsert, pauseDelete, resumeClock      *stmt
 	ackSelect, ackUpdate                       *stmt
 	awaitUpsert, awaitAlert                    *stmt
 	auditHead, auditInsert, eventForget, probe *stmt
@@ -16,6 +21,12 @@ type writeStmts struct {
 // deliveryColumns are what scanDelivery reads.
 const deliveryColumns = `agent, destination, secret, state, version, delivered_version, fence, attempts, due,
 	accepted_at, updated_at, delivered_at, operation, format, key_id, source, event_id, reason, receipt`
+
+// firstDue is when the first pending delivery of the destination d is due.
+const firstDue = `SELECT min(due) FROM deliveries WHERE agent = d.agent AND destination = d.destination AND state = 'pending'`
+
+// paused says whether the destination d is.
+const paused = `EXISTS (SELECT 1 FROM pauses AS p WHERE p.agent = d.agent AND p.destination IN ('', d.destination))`
 
 func (s *writeStmts) prepare(c *conn) error {
 	return c.prepareAll(map[**stmt]string{
@@ -47,8 +58,10 @@ func (s *writeStmts) prepare(c *conn) error {
 			WHERE excluded.version > version`,
 		&s.deliveryExists: `SELECT 1 FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?`,
 
-		&s.claimSelect: `SELECT ` + deliveryColumns + `, statement, envelope, id, (SELECT version FROM secrets WHERE name = secret)
-			FROM deliveries WHERE state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?`,
+		&s.claimTurns: `SELECT agent, destination FROM destinations AS d
+			WHERE turn IS NOT NULL AND max(turn, broken_until) <= ? AND NOT ` + paused + ` ORDER BY max(turn, broken_until)`,
+		&s.claimDue: `SELECT ` + deliveryColumns + `, statement, envelope, id, (SELECT version FROM secrets WHERE name = secret)
+			FROM deliveries WHERE agent = ? AND destination = ? AND state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?`,
 		&s.claimLease:  `UPDATE deliveries SET leased = 1, fence = fence + 1, due = ? WHERE id = ?`,
 		&s.claimGiveUp: `UPDATE deliveries SET state = 'dead', leased = 0, reason = ?, updated_at = ? WHERE id = ?`,
 
@@ -67,7 +80,20 @@ func (s *writeStmts) prepare(c *conn) error {
 				updated_at = o.at
 			FROM o
 			WHERE d.agent = o.agent AND d.destination = o.destination AND d.secret = o.secret AND d.leased AND d.fence = o.fence
-			RETURNING version`,
+			RETURNING id, version, iif(state = 'pending', due, NULL)`,
+		&s.attemptInsert: `INSERT OR REPLACE INTO attempts (delivery, slot, fence, at, version, state, reason) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+
+		&s.destinationTurn: `INSERT INTO destinations (agent, destination, turn) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET turn = excluded.turn WHERE turn IS NULL OR turn > excluded.turn`,
+		&s.destinationSelect: `SELECT turn, faults, reason, broken_since, broken_until, resumed_at, (` + firstDue + `)
+			FROM destinations AS d WHERE d.agent = ? AND d.destination = ?`,
+		&s.destinationFirst:  `SELECT min(due) FROM deliveries WHERE agent = ? AND destination = ? AND state = 'pending'`,
+		&s.destinationUpdate: `UPDATE destinations SET turn = ?, faults = ?, reason = ?, broken_since = ?, broken_until = ? WHERE agent = ? AND destination = ?`,
+		&s.destinationWake:   `UPDATE deliveries SET due = ? WHERE agent = ? AND destination = ? AND state = 'pending' AND due > ? AND NOT leased`,
+
+		&s.pauseInsert: `INSERT INTO pauses (agent, destination, paused_at, actor) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		&s.pauseDelete: `DELETE FROM pauses WHERE agent = ?1 AND (?2 = '' OR destination = ?2)`,
+		&s.resumeClock: `UPDATE destinations AS d SET resumed_at = ?3 WHERE agent = ?1 AND (?2 = '' OR destination = ?2) AND ` + paused,
 
 		&s.ackSelect: `SELECT version, delivered_version FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?`,
 		// Whoever holds a claim of the row has nothing more to say of it.
