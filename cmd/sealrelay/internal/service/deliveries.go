@@ -32,19 +32,22 @@ type deliveryView struct {
 	Next             *time.Time   `json:"next,omitempty"`
 	AcceptedAt       *time.Time   `json:"accepted_at,omitempty"`
 	DeliveredAt      *time.Time   `json:"delivered_at,omitempty"`
-	// Envelope and Statement are shown by `show` only.
-	Envelope  []byte `json:"envelope,omitempty"`
-	Statement string `json:"statement,omitempty"`
+	// Held is why a pending delivery is not tried.
+	Held []holdView `json:"held,omitempty"`
+	// Envelope, Statement and LastAttempts are shown by `show` only.
+	Envelope     []byte           `json:"envelope,omitempty"`
+	Statement    string           `json:"statement,omitempty"`
+	LastAttempts []outbox.Attempt `json:"last_attempts,omitempty"`
 }
 
-func viewOf(d outbox.Delivery) deliveryView {
+func viewOf(d outbox.Delivery, held holds) deliveryView {
 	view := deliveryView{
 		Key: d.Key, State: d.State, Operation: d.Operation, Version: d.Version, DeliveredVersion: d.DeliveredVersion,
 		Format: d.Format, KeyID: d.KeyID, Source: d.Source, EventID: d.EventID, Attempts: d.Attempts, Reason: d.Reason,
 		AcceptedAt: set(d.AcceptedAt), DeliveredAt: set(d.DeliveredAt), Envelope: d.Envelope, Statement: d.Statement,
 	}
 	if d.State == outbox.Pending {
-		view.Next = set(d.Next)
+		view.Next, view.Held = set(d.Next), held.views(d.At())
 	}
 	return view
 }
@@ -58,7 +61,8 @@ func set(at time.Time) *time.Time {
 }
 
 func newDeliveries() *cobra.Command {
-	return cli.Parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesRetry())
+	return cli.Parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesRetry(),
+		newDeliveriesPause(), newDeliveriesResume())
 }
 
 // addFilter adds the flags that select deliveries.
@@ -86,8 +90,9 @@ func newDeliveriesList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries",
-		Long:  "List deliveries: which version of a secret is wanted at an agent, which is there, and why not.",
-		Args:  cli.Arguments(cobra.NoArgs),
+		Long: `List deliveries: which version of a secret is wanted at an agent, which is
+there, and why not. Below them is what is paused or keeps failing.`,
+		Args: cli.Arguments(cobra.NoArgs),
 	}
 	path, asJSON, filterOf := cli.ConfigFlag(cmd), cli.JSONFlag(cmd), addFilter(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -99,14 +104,24 @@ func newDeliveriesList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			err = listJSON(cmd, store, filter)
-		} else {
-			err = listTable(cmd, store, filter)
-		}
-		return errors.Join(err, store.Close())
+		return errors.Join(listDeliveries(cmd, store, filter, *asJSON), store.Close())
 	}
 	return cmd
+}
+
+func listDeliveries(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter, asJSON bool) error {
+	all, err := store.Holds(cmd.Context())
+	if err != nil {
+		return err
+	}
+	held := holds(all)
+	if asJSON {
+		return listJSON(cmd, store, filter, held)
+	}
+	if err := listTable(cmd, store, filter, held); err != nil {
+		return err
+	}
+	return held.print(cmd, filter)
 }
 
 // eachDelivery pages through all that the filter selects.
@@ -127,20 +142,23 @@ func eachDelivery(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter,
 
 // listJSON prints a line per delivery, so that a listing of any length can be
 // read as it comes.
-func listJSON(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter) error {
+func listJSON(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter, held holds) error {
 	encoder := json.NewEncoder(cmd.OutOrStdout())
-	return eachDelivery(cmd, store, filter, func(d outbox.Delivery) error { return encoder.Encode(viewOf(d)) })
+	return eachDelivery(cmd, store, filter, func(d outbox.Delivery) error { return encoder.Encode(viewOf(d, held)) })
 }
 
-func listTable(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter) error {
+func listTable(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter, held holds) error {
 	var rows [][]string
 	err := eachDelivery(cmd, store, filter, func(d outbox.Delivery) error {
-		next := "-"
+		state, next := string(d.State), "-"
 		if d.State == outbox.Pending {
 			next = cli.TimeText(d.Next)
+			for _, hold := range held.of(d.At()) {
+				state += "," + hold.Why()
+			}
 		}
 		rows = append(rows, []string{
-			d.Agent, d.Destination, d.Secret, string(d.State), strconv.FormatInt(d.Version, 10),
+			d.Agent, d.Destination, d.Secret, state, strconv.FormatInt(d.Version, 10),
 			strconv.FormatInt(d.DeliveredVersion, 10), strconv.Itoa(d.Attempts), next, cli.Dash(d.Reason),
 		})
 		return nil
@@ -151,10 +169,18 @@ func listTable(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter) er
 	return cli.PrintTable(cmd, []string{"AGENT", "DESTINATION", "SECRET", "STATE", "WANTED", "THERE", "FAILED", "NEXT", "REASON"}, rows)
 }
 
+// timeText is a time as people read it; a dash for none.
+func timeText(at *time.Time) string {
+	if at == nil {
+		return "-"
+	}
+	return cli.TimeText(*at)
+}
+
 func newDeliveriesShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show AGENT DESTINATION SECRET",
-		Short: "Show one delivery with its envelope and statement",
+		Short: "Show one delivery with its latest attempts, its envelope and statement",
 		Args:  cli.Arguments(cobra.ExactArgs(3)),
 	}
 	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
@@ -163,22 +189,36 @@ func newDeliveriesShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		delivery, err := store.Get(cmd.Context(), outbox.Key{Agent: args[0], Destination: args[1], Secret: args[2]})
-		if errors.Is(err, outbox.ErrNotFound) {
-			err = fmt.Errorf("%w; `sealrelay deliveries list` has those there are", err)
-		}
+		shown, err := readDelivery(cmd, store, outbox.Key{Agent: args[0], Destination: args[1], Secret: args[2]})
 		if err = errors.Join(err, store.Close()); err != nil {
 			return err
 		}
 		if *asJSON {
-			return cli.PrintJSON(cmd, viewOf(delivery))
+			return cli.PrintJSON(cmd, shown)
 		}
-		return showDelivery(cmd, delivery)
+		return showDelivery(cmd, shown)
 	}
 	return cmd
 }
 
-func showDelivery(cmd *cobra.Command, d outbox.Delivery) error {
+func readDelivery(cmd *cobra.Command, store outbox.Outbox, key outbox.Key) (deliveryView, error) {
+	delivery, err := store.Get(cmd.Context(), key)
+	if errors.Is(err, outbox.ErrNotFound) {
+		err = fmt.Errorf("%w; `sealrelay deliveries list` has those there are", err)
+	}
+	if err != nil {
+		return deliveryView{}, err
+	}
+	held, err := store.Holds(cmd.Context())
+	if err != nil {
+		return deliveryView{}, err
+	}
+	view := viewOf(delivery, held)
+	view.LastAttempts, err = store.Attempts(cmd.Context(), key)
+	return view, err
+}
+
+func showDelivery(cmd *cobra.Command, d deliveryView) error {
 	envelope := fmt.Sprintf("%d bytes", len(d.Envelope))
 	if len(d.Envelope) > 0 && cli.Printable(d.Envelope) {
 		envelope = string(d.Envelope)
@@ -188,9 +228,15 @@ func showDelivery(cmd *cobra.Command, d outbox.Delivery) error {
 		{"wanted version", strconv.FormatInt(d.Version, 10)},
 		{"version there", strconv.FormatInt(d.DeliveredVersion, 10)},
 		{"format", cli.Dash(d.Format)}, {"key", cli.Dash(d.KeyID)},
-		{"source", d.Source}, {"event", d.EventID}, {"accepted", cli.TimeText(d.AcceptedAt)},
-		{"delivered", cli.TimeText(d.DeliveredAt)}, {"failed attempts", strconv.Itoa(d.Attempts)},
+		{"source", d.Source}, {"event", d.EventID}, {"accepted", timeText(d.AcceptedAt)},
+		{"delivered", timeText(d.DeliveredAt)}, {"failed attempts", strconv.Itoa(d.Attempts)},
 		{"reason", cli.Dash(d.Reason)}, {"envelope", envelope}, {"statement", cli.Dash(d.Statement)},
+	}
+	for _, hold := range d.Held {
+		rows = append(rows, []string{"held", hold.text()})
+	}
+	for _, attempt := range d.LastAttempts {
+		rows = append(rows, []string{"attempt", fmt.Sprintf("%s  version %d  %s  %s", cli.TimeText(attempt.At), attempt.Version, attempt.State, attempt.Reason)})
 	}
 	return cli.PrintTable(cmd, []string{"agent", d.Agent}, rows)
 }
@@ -201,8 +247,9 @@ func newDeliveriesRetry() *cobra.Command {
 		Short: "Try deliveries again now",
 		Long: `Make the selected deliveries due now, with no failed attempts counted: dead and
 pending ones, unless --state says otherwise (delivered ones are delivered once
-more). A service that runs takes them up within five seconds. Blocked ones have nothing to deliver: mend the agent's key and push the
-secret again.`,
+more). A service that runs takes them up within five seconds; of a destination
+that keeps failing it tries one, of a paused one none. Blocked ones have nothing
+to deliver: mend the agent's key and push the secret again.`,
 		Args: cli.Arguments(cobra.NoArgs),
 	}
 	path, asJSON, filterOf := cli.ConfigFlag(cmd), cli.JSONFlag(cmd), addFilter(cmd)
@@ -235,17 +282,21 @@ secret again.`,
 	return cmd
 }
 
-func retryEntry(filter outbox.Filter) audit.Entry {
-	actor := "operator"
+// operator is the audit log's name for whoever runs the command.
+func operator() string {
 	if who, err := user.Current(); err == nil {
-		actor += "/" + who.Username
+		return "operator/" + who.Username
 	}
+	return "operator"
+}
+
+func retryEntry(filter outbox.Filter) audit.Entry {
 	var states []string
 	for _, state := range filter.States {
 		states = append(states, string(state))
 	}
 	entry := audit.Entry{
-		At: time.Now(), Kind: audit.DeliveryRetried, Actor: actor, Secret: filter.Secret,
+		At: time.Now(), Kind: audit.DeliveryRetried, Actor: operator(), Secret: filter.Secret,
 		Destination: filter.Destination, Detail: "states " + strings.Join(states, ", "),
 	}
 	if filter.Agent != "" {
