@@ -63,6 +63,7 @@ var sections = []section{
 	{"Key", ".", []string{"Key"}},
 	{"Destination", ".", []string{"Destination"}},
 	{"Destination of kind file", "../deliver/file", []string{"Config"}},
+	{"Destination of kind https", "../deliver/https", []string{"Config"}},
 	{"Group", ".", []string{"Group"}},
 	{"Route", ".", []string{"Route"}},
 }

@@ -9,12 +9,14 @@ import (
 
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/deliver/file"
+	"github.com/sealrelay/sealrelay/internal/deliver/https"
 )
 
 // All are the kinds by the name they have in a configuration. A new kind is a
 // package beside file and a line here.
 var All = map[string]func(deliver.Settings) (deliver.Destination, error){
-	"file": file.New,
+	"file":  file.New,
+	"https": https.New,
 }
 
 // New makes a destination of that kind. The error of an unknown kind names
