@@ -50,9 +50,20 @@ func (d *Destination) explain(err error) string {
 		return "the connection ended before the answer did"
 	}
 	if system, ok := errors.AsType[*os.SyscallError](err); ok {
-		return "the connection failed: " + system.Error()
+		return explainSystem(system)
 	}
 	return "the receiver does not answer as an HTTP server does over TLS; check url and proxy"
+}
+
+// explainSystem is about connections that cannot be made, or break.
+func explainSystem(err *os.SyscallError) string {
+	text := "the connection failed: " + err.Error()
+	if err.Syscall == "connect" {
+		return text
+	}
+	// With TLS 1.3 a client certificate is refused only after the handshake, and
+	// the alert that says so may be lost with the connection.
+	return text + "; if it is so each time, does the receiver know the client certificate?"
 }
 
 // explainTLS is empty if TLS is not what failed.

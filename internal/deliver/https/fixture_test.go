@@ -11,6 +11,7 @@ import (
 	"io"
 	"log"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -163,8 +164,8 @@ func to(t testing.TB, url, dir, more string, keys ...ed25519.PublicKey) deliver.
 	return destination
 }
 
-// certificate makes a self-signed one for 127.0.0.1 and clients.
-func certificate(t testing.TB, notAfter time.Time) tls.Certificate {
+// certificate makes a self-signed one for a client, or for a server at addresses.
+func certificate(t testing.TB, notAfter time.Time, addresses ...net.IP) tls.Certificate {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -172,7 +173,7 @@ func certificate(t testing.TB, notAfter time.Time) tls.Certificate {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: notAfter,
-		DNSNames: []string{"elsewhere.example"}, KeyUsage: x509.KeyUsageDigitalSignature,
+		DNSNames: []string{"elsewhere.example"}, IPAddresses: addresses, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
