@@ -64,6 +64,7 @@ var sections = []section{
 	{"Destination", ".", []string{"Destination"}},
 	{"Destination of kind file", "../deliver/file", []string{"Config"}},
 	{"Destination of kind https", "../deliver/https", []string{"Config"}},
+	{"Destination of kind sftp", "../deliver/sftp", []string{"Config"}},
 	{"Group", ".", []string{"Group"}},
 	{"Route", ".", []string{"Route"}},
 }

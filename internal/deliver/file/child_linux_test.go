@@ -93,10 +93,10 @@ func TestKilledWriter(t *testing.T) {
 	if _, err := destination.Deliver(t.Context(), last); err != nil {
 		t.Fatal(err)
 	}
-	if got, signed, err := read(dir, "a"); err != nil || !bytes.Equal(got, last.Envelope) || signed != last.Statement {
+	if got, signed, err := delivertest.ReadFolder(dir, "a"); err != nil || !bytes.Equal(got, last.Envelope) || signed != last.Statement {
 		t.Errorf("the pair is not whole (error %v)", err)
 	}
-	if left, err := stray(dir); err != nil || len(left) > 1 {
+	if left, err := delivertest.StrayFiles(dir); err != nil || len(left) > 1 {
 		t.Errorf("left %q (error %v), want at most what the last kill left", left, err)
 	}
 }
@@ -190,7 +190,7 @@ func killAfter(t *testing.T, dir string, from int64, some int) (acknowledged int
 // readVersions returns the versions of the files of secret a, which are whole.
 func readVersions(t *testing.T, dir string) (envelope, signed int64) {
 	t.Helper()
-	data, token, err := read(dir, "a")
+	data, token, err := delivertest.ReadFolder(dir, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,18 +232,18 @@ func TestDiskFull(t *testing.T) {
 	if out, err := startChild(t, "full", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	envelope, _, err := read(dir, "a")
+	envelope, _, err := delivertest.ReadFolder(dir, "a")
 	if err != nil || !bytes.Equal(envelope, old.Envelope) {
 		t.Errorf("the old envelope is not there (error %v)", err)
 	}
-	if left, err := stray(dir); err != nil || len(left) != 0 {
+	if left, err := delivertest.StrayFiles(dir); err != nil || len(left) != 0 {
 		t.Errorf("left behind %q (error %v)", left, err)
 	}
 	next := delivertest.Set(t, "a", 2, envelopeSize)
 	if _, err := destination.Deliver(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
-	if envelope, _, err := read(dir, "a"); err != nil || !bytes.Equal(envelope, next.Envelope) {
+	if envelope, _, err := delivertest.ReadFolder(dir, "a"); err != nil || !bytes.Equal(envelope, next.Envelope) {
 		t.Errorf("with room again the new envelope is not there (error %v)", err)
 	}
 }
@@ -269,7 +269,7 @@ func TestUnprivileged(t *testing.T) {
 		wantRetryable(t, result(refused.Deliver(t.Context(), delivertest.Set(t, "a", 1, 10))), fs.ErrPermission)
 		given := mustOpen(t, "", "{dir: mine, owner: '0:0'}")
 		wantRetryable(t, result(given.Deliver(t.Context(), delivertest.Set(t, "c", 1, 10))), fs.ErrPermission)
-		if left, err := stray("mine"); err != nil || len(left) != 0 {
+		if left, err := delivertest.StrayFiles("mine"); err != nil || len(left) != 0 {
 			t.Errorf("left behind %q (error %v)", left, err)
 		}
 		return
@@ -350,7 +350,7 @@ func TestReaderNeverSeesAPart(t *testing.T) {
 	if n := <-reads; n == 0 {
 		t.Error("the reader read nothing")
 	}
-	if envelope, signed, err := read(dir, "a"); err != nil || whole[statement.Digest(envelope)] != signed {
+	if envelope, signed, err := delivertest.ReadFolder(dir, "a"); err != nil || whole[statement.Digest(envelope)] != signed {
 		t.Errorf("the last pair does not match (error %v)", err)
 	}
 }

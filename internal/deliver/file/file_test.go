@@ -15,7 +15,6 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/sealrelay/sealrelay/crypto/formats"
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/deliver/delivertest"
 	"github.com/sealrelay/sealrelay/internal/deliver/file"
@@ -44,57 +43,13 @@ func mustOpen(t testing.TB, dir, config string) deliver.Destination {
 	return destination
 }
 
-// read is an agent's view of a folder: the only envelope of the secret and the
-// only statement, in whatever format.
-func read(dir, secret string) (envelope []byte, statement string, err error) {
-	for _, format := range formats.All {
-		name := filepath.Join(dir, filepath.FromSlash(secret)+format.Extension)
-		data, err := os.ReadFile(name)
-		if err == nil && envelope != nil {
-			return nil, "", fmt.Errorf("%s has envelopes in two formats", secret)
-		}
-		if err == nil {
-			envelope = data
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return nil, "", err
-		}
-		signed, err := os.ReadFile(name + ".jws")
-		if err == nil && statement != "" {
-			return nil, "", fmt.Errorf("%s has statements in two formats", secret)
-		}
-		if err == nil {
-			statement = string(signed)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return nil, "", err
-		}
-	}
-	return envelope, statement, nil
-}
-
-// stray lists the files below dir that are no envelope and no statement.
-func stray(dir string) (names []string, err error) {
-	err = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		for _, format := range formats.All {
-			if strings.HasSuffix(strings.TrimSuffix(name, ".jws"), format.Extension) {
-				return nil
-			}
-		}
-		names = append(names, name)
-		return nil
-	})
-	return names, err
-}
-
 func TestConformance(t *testing.T) {
 	delivertest.Run(t, func(t *testing.T) delivertest.Target {
 		dir := filepath.Join(t.TempDir(), "made")
 		return delivertest.Target{
 			Destination: mustOpen(t, filepath.Dir(dir), "dir: made"),
-			Read:        func(secret string) ([]byte, string, error) { return read(dir, secret) },
-			Stray:       func() ([]string, error) { return stray(dir) },
+			Read:        func(secret string) ([]byte, string, error) { return delivertest.ReadFolder(dir, secret) },
+			Stray:       func() ([]string, error) { return delivertest.StrayFiles(dir) },
 		}
 	})
 }
@@ -236,7 +191,7 @@ func TestDeleteWithoutFormat(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if envelope, statement, err := read(dir, "a"); err != nil || envelope != nil || statement != gone.Statement {
+	if envelope, statement, err := delivertest.ReadFolder(dir, "a"); err != nil || envelope != nil || statement != gone.Statement {
 		t.Errorf("an agent finds %q and the statement %q (error %v)", envelope, statement, err)
 	}
 }
@@ -261,7 +216,7 @@ func TestDamagedStatementCountsAsNone(t *testing.T) {
 			if _, err := mustOpen(t, dir, "dir: .").Deliver(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}
-			if envelope, statement, err := read(dir, "a"); err != nil || !bytes.Equal(envelope, d.Envelope) || statement != d.Statement {
+			if envelope, statement, err := delivertest.ReadFolder(dir, "a"); err != nil || !bytes.Equal(envelope, d.Envelope) || statement != d.Statement {
 				t.Errorf("an agent finds %q and the statement %q (error %v)", envelope, statement, err)
 			}
 		})
@@ -283,7 +238,7 @@ func TestRestartedVersionsAreRefused(t *testing.T) {
 	if _, final := errors.AsType[*deliver.FinalError](err); !final || !strings.Contains(err.Error(), "outbox was restored or replaced") {
 		t.Errorf("error is %v, want a final one", err)
 	}
-	if envelope, _, err := read(dir, "a"); err != nil || !bytes.Equal(envelope, before.Envelope) {
+	if envelope, _, err := delivertest.ReadFolder(dir, "a"); err != nil || !bytes.Equal(envelope, before.Envelope) {
 		t.Errorf("an agent finds %q (error %v)", envelope, err)
 	}
 }
@@ -322,7 +277,7 @@ func TestTwoDestinationsOfOneFolder(t *testing.T) {
 		}
 	}
 	newest := delivertest.Set(t, "a", versions, 5000)
-	if envelope, statement, err := read(dir, "a"); err != nil || !bytes.Equal(envelope, newest.Envelope) || statement != newest.Statement {
+	if envelope, statement, err := delivertest.ReadFolder(dir, "a"); err != nil || !bytes.Equal(envelope, newest.Envelope) || statement != newest.Statement {
 		t.Errorf("the newest version is not there whole (error %v)", err)
 	}
 }
