@@ -59,7 +59,7 @@ func (s *Sealer) Flush(ctx context.Context) (Flushed, error) {
 
 func (s *Sealer) flush(ctx context.Context, event spool.Event, flushed *Flushed) error {
 	answer, err := s.post(ctx, event, func() {})
-	var problem *ProblemError
+	var problem *wire.ProblemError
 	switch {
 	case err == nil:
 		flushed.Sent = append(flushed.Sent, answer)

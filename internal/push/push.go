@@ -52,7 +52,7 @@ type Client struct {
 // Push sends the event and returns what the server answered. Every try has the
 // same webhook-id, event.ID or a new random one, so the server accepts the event
 // once however often it is sent, and a timestamp and signature of its own. The
-// error is a *ProblemError when the server refused, for good or once too often.
+// error is a *wire.ProblemError when the server refused, for good or once too often.
 // The event's Value stays the caller's; the body made of it is wiped.
 func (c *Client) Push(ctx context.Context, event hooks.Event) (wire.Answer, error) {
 	if err := c.check(); err != nil {

@@ -181,7 +181,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		server := httptest.NewServer(http.RedirectHandler(other.URL, status))
 		c := &push.Client{URL: server.URL, Secret: verify.NewSecret(), HTTP: server.Client()}
 		_, err := c.Push(t.Context(), event())
-		var problem *push.ProblemError
+		var problem *wire.ProblemError
 		if !errors.As(err, &problem) || problem.StatusCode != status || problem.Detail != "redirects are not followed; check the URL" {
 			t.Errorf("%d: error is %v", status, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
+	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
 // recipients is the set for the secret: out of the spool while it is good, else
@@ -64,11 +65,11 @@ func (s *Sealer) verify(token, secret string) (recipientset.Set, error) {
 }
 
 // readSet reads a 2xx answer into a signed set, not verified yet, and any other
-// into a *ProblemError.
+// into a *wire.ProblemError.
 func readSet(response *http.Response) (string, error) {
 	if response.StatusCode/100 != 2 {
 		body, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // What came of it will do.
-		return "", readProblem(response, body)
+		return "", wire.ReadProblem(response, body)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, recipientset.MaxSize+1))
 	if err != nil {

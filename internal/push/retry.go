@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
 // The schedule of tries: after the n-th one fails, the next begins between half
@@ -51,7 +53,7 @@ func retry[T any](ctx context.Context, c *Client, try func() (T, error)) (T, err
 
 // mayRetry says whether the same event may be accepted later.
 func mayRetry(err error) bool {
-	var problem *ProblemError
+	var problem *wire.ProblemError
 	if errors.As(err, &problem) {
 		switch problem.StatusCode {
 		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -66,7 +68,7 @@ func mayRetry(err error) bool {
 func waitAfter(attempt int, err error) time.Duration {
 	wait := min(firstWait<<min(attempt-1, 16), maxWait)
 	wait -= rand.N(wait/2 + 1)
-	var problem *ProblemError
+	var problem *wire.ProblemError
 	if errors.As(err, &problem) {
 		wait = max(wait, problem.RetryAfter)
 	}

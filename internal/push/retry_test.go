@@ -200,7 +200,7 @@ func TestRefusalsAreFinal(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s, c := newServer(t, status(code, "1"))
 			_, err := c.Push(t.Context(), event())
-			var problem *push.ProblemError
+			var problem *wire.ProblemError
 			if !errors.As(err, &problem) || problem.StatusCode != code || len(s.at) != 1 {
 				t.Errorf("%d: %d tries, error is %v", code, len(s.at), err)
 			}
@@ -214,7 +214,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		_, err := c.Push(ctx, event())
-		var problem *push.ProblemError
+		var problem *wire.ProblemError
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &problem) {
 			t.Errorf("error is %v", err)
 		}
@@ -271,7 +271,7 @@ func TestProblemIsTyped(t *testing.T) {
 		return respond(403, wire.ProblemType, "", `{"type":"/problems/name","title":"not allowed","status":403,"detail":"x","more":1}`), nil
 	})
 	_, err := c.Push(t.Context(), event())
-	var problem *push.ProblemError
+	var problem *wire.ProblemError
 	if !errors.As(err, &problem) {
 		t.Fatalf("error is %v", err)
 	}

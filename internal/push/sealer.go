@@ -209,7 +209,7 @@ func (s *Sealer) post(ctx context.Context, event spool.Event, failed func()) (wi
 		}
 		return answer, err
 	})
-	var problem *ProblemError
+	var problem *wire.ProblemError
 	if errors.As(err, &problem) && problem.Kind() == recipientsChanged {
 		err = fmt.Errorf("%w: %w", ErrRecipientsChanged, err)
 	}
@@ -222,7 +222,7 @@ const recipientsChanged = "recipients-changed"
 // away says whether the service was not reached, or cannot do its work now. One
 // that is not trusted was not reached: its certificate may have expired.
 func away(err error) bool {
-	var problem *ProblemError
+	var problem *wire.ProblemError
 	if errors.As(err, &problem) {
 		return problem.StatusCode == http.StatusRequestTimeout || problem.StatusCode == http.StatusTooManyRequests || problem.StatusCode >= http.StatusInternalServerError
 	}

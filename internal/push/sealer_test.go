@@ -205,7 +205,7 @@ func TestSealerDoesNotSpool(t *testing.T) {
 		r, s := newRelay(t)
 		r.answers = []func() (*http.Response, error){status(code, "")}
 		_, err := s.Push(t.Context(), tiger(0))
-		var problem *push.ProblemError
+		var problem *wire.ProblemError
 		var spooled *push.SpooledError
 		if !errors.As(err, &problem) || problem.StatusCode != code || errors.As(err, &spooled) || waits(t, s) != nil {
 			t.Errorf("%d: error is %v, waiting %q", code, err, waits(t, s))
@@ -229,7 +229,7 @@ func TestSealerSpoolsBeforeItWaits(t *testing.T) {
 				var atTry []int
 				r.onEvent = func() { atTry = append(atTry, len(waits(t, s))) }
 				_, err := s.Push(t.Context(), tiger(0))
-				var problem *push.ProblemError
+				var problem *wire.ProblemError
 				if errors.As(err, &problem) != (test.code != 0) || problem != nil && problem.StatusCode != test.code {
 					t.Errorf("error is %v", err)
 				}
