@@ -23,8 +23,8 @@ func TestJSON(t *testing.T) {
 			}},
 			`{"status":"accepted","event_id":"msg_1","secret":"prod/db","version":3,"accepted_at":"2026-01-01T00:00:00Z","agents":[{"agent":"a","outcome":"queued","destinations":["files"]},{"agent":"b","outcome":"blocked","detail":"the certificate expired"}]}`,
 		},
-		{wire.Answer{Status: wire.Duplicate}, `{"status":"duplicate","event_id":"","secret":"","version":0,"accepted_at":"0001-01-01T00:00:00Z","agents":null}`},
-		{wire.Answer{Status: wire.Stale, Agents: []wire.AgentOutcome{}}, `{"status":"stale","event_id":"","secret":"","version":0,"accepted_at":"0001-01-01T00:00:00Z","agents":[]}`},
+		{wire.Answer{Status: wire.Duplicate}, `{"status":"duplicate","event_id":"","secret":"","version":0,"accepted_at":"0001-01-01T00:00:00Z"}`},
+		{wire.Answer{Status: wire.Stale, Agents: []wire.AgentOutcome{}}, `{"status":"stale","event_id":"","secret":"","version":0,"accepted_at":"0001-01-01T00:00:00Z"}`},
 		{wire.Problem{Type: "/problems/no-route", Title: "no route", Status: 422, Detail: "add one"}, `{"type":"/problems/no-route","title":"no route","status":422,"detail":"add one"}`},
 		{wire.Problem{}, `{}`},
 	}
