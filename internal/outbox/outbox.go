@@ -251,7 +251,8 @@ type Outbox interface {
 	Acknowledge(ctx context.Context, ack Acknowledgement) error
 	// NextDue is when the next delivery is due or a lease runs out, at a
 	// destination that is not paused and where room is not 0; for a broken
-	// one, when it is to be tried. ok is false when there is none.
+	// one, when it is to be tried. If several are due already it is the time
+	// of any of them. ok is false when there is none.
 	NextDue(ctx context.Context, room Room) (at time.Time, ok bool, err error)
 	// Changed gets a signal after this process committed deliveries; signals
 	// that nobody waited for are merged.

@@ -310,12 +310,22 @@ func calls(o outbox.Outbox) map[string]func(context.Context) error {
 		"Acknowledge": func(ctx context.Context) error { return o.Acknowledge(ctx, acknowledgement("web", 1, 0)) },
 		"NextDue":     func(ctx context.Context) error { _, _, err := o.NextDue(ctx, nil); return err },
 		"Retry":       func(ctx context.Context) error { _, err := o.Retry(ctx, outbox.Filter{}, entry); return err },
-		"Get":         func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
-		"List":        func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
-		"Count":       func(ctx context.Context) error { _, err := o.Count(ctx); return err },
-		"Audit":       func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
-		"Forget":      func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
-		"Probe":       o.Probe,
+		"Pause": func(ctx context.Context) error {
+			_, err := o.Pause(ctx, files("web"), pauseEntry(audit.DeliveryPaused, 0))
+			return err
+		},
+		"Resume": func(ctx context.Context) error {
+			_, err := o.Resume(ctx, files("web"), pauseEntry(audit.DeliveryResumed, 0))
+			return err
+		},
+		"Holds":    func(ctx context.Context) error { _, err := o.Holds(ctx); return err },
+		"Attempts": func(ctx context.Context) error { _, err := o.Attempts(ctx, key("web", "db")); return err },
+		"Get":      func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
+		"List":     func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
+		"Count":    func(ctx context.Context) error { _, err := o.Count(ctx); return err },
+		"Audit":    func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
+		"Forget":   func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
+		"Probe":    o.Probe,
 	}
 }
 

@@ -23,6 +23,13 @@ type modelRow struct {
 	leased                    bool
 }
 
+// modelPlace is what the model knows of a destination.
+type modelPlace struct {
+	faults         int
+	broken, paused bool
+	until          int64
+}
+
 // modelled is an outbox beside the model that it has to agree with. Its time
 // is in seconds after start.
 type modelled struct {
@@ -31,6 +38,7 @@ type modelled struct {
 	now    int64
 	latest map[string]int64
 	rows   map[outbox.Key]*modelRow
+	places map[string]*modelPlace
 	claims []outbox.Delivery
 	audits int
 }
@@ -42,19 +50,21 @@ func model(t *testing.T, s *store) {
 	rapid.Check(t, func(rt *rapid.T) {
 		runs++
 		m := &modelled{store: s, prefix: fmt.Sprint("run", runs, "/"), latest: map[string]int64{}, rows: map[outbox.Key]*modelRow{}, audits: len(s.rows())}
+		m.places = map[string]*modelPlace{m.prefix + "a": {}, m.prefix + "b": {}}
 		rt.Repeat(map[string]func(*rapid.T){
-			"commit": m.commit, "claim": m.claim, "settle": m.settle, "retry": m.retry, "wait": m.wait, "": m.check,
+			"commit": m.commit, "claim": m.claim, "settle": m.settle, "retry": m.retry, "wait": m.wait, "pause": m.pause, "": m.check,
 		})
 		m.drain(rt)
 	})
 }
 
-var modelAgents = []string{"a", "b"}
+// agents are those of the run, in order.
+func (m *modelled) agents() []string { return slices.Sorted(maps.Keys(m.places)) }
 
 func (m *modelled) commit(t *rapid.T) {
 	secret := m.prefix + rapid.SampledFrom([]string{"x", "y"}).Draw(t, "secret")
 	version := m.latest[secret] + rapid.SampledFrom([]int64{1, 1, 1, 0, 2}).Draw(t, "step")
-	c := change(secret, version, int(m.now), modelAgents...)
+	c := change(secret, version, int(m.now), m.agents()...)
 	c.EventID = fmt.Sprint(secret, m.audits, m.now)
 	isBlocked := rapid.Bool().Draw(t, "blocked")
 	if isBlocked {
@@ -75,14 +85,14 @@ func (m *modelled) commit(t *rapid.T) {
 	}
 	m.latest[secret] = version
 	m.audits++
-	for _, agent := range modelAgents {
+	for _, agent := range m.agents() {
 		row := m.rows[key(agent, secret)]
 		if row == nil {
 			row = &modelRow{}
 			m.rows[key(agent, secret)] = row
 		}
 		row.Version, row.Attempts, row.State = version, 0, outbox.Pending
-		if isBlocked && agent == modelAgents[0] {
+		if isBlocked && agent == m.agents()[0] {
 			row.State = outbox.Blocked
 		}
 		if !row.leased {
@@ -96,64 +106,6 @@ func isDuplicate(err error) bool {
 	return errors.As(err, &duplicate)
 }
 
-func (m *modelled) claim(t *rapid.T) {
-	var want []string
-	for k, row := range m.rows {
-		if row.State == outbox.Pending && row.due <= m.now {
-			want = append(want, fmt.Sprint(k, row.Version))
-		}
-	}
-	var got []string
-	for _, d := range m.store.claim(int(m.now), 100, 30*time.Second) {
-		got = append(got, fmt.Sprint(d.Key, d.Version))
-		row := m.rows[d.Key]
-		if d.Fence <= row.fence {
-			t.Fatalf("fence %d after %d", d.Fence, row.fence)
-		}
-		row.leased, row.due, row.fence = true, m.now+30, d.Fence
-		m.claims = append(m.claims, d)
-	}
-	slices.Sort(want)
-	slices.Sort(got)
-	if !slices.Equal(want, got) {
-		t.Fatalf("claimed %v, want %v", got, want)
-	}
-}
-
-func (m *modelled) settle(t *rapid.T) {
-	if len(m.claims) == 0 {
-		t.Skip("no claim to settle")
-	}
-	claimed := rapid.SampledFrom(m.claims).Draw(t, "claim")
-	state := rapid.SampledFrom([]outbox.State{outbox.Delivered, outbox.Pending, outbox.Dead}).Draw(t, "state")
-	row := m.rows[claimed.Key]
-	held := row.leased && row.fence == claimed.Fence
-	current := held && row.Version == claimed.Version
-	_, err := m.store.Settle(m.store.t.Context(), outcome(claimed, state, int(m.now)))
-	if current != (err == nil) || err != nil && !errors.Is(err, outbox.ErrFenced) {
-		t.Fatalf("error %v, held %v, current %v", err, held, current)
-	}
-	if !held {
-		return
-	}
-	row.leased = false
-	if state == outbox.Delivered {
-		row.DeliveredVersion = max(row.DeliveredVersion, claimed.Version)
-	}
-	if state == outbox.Delivered || current && state == outbox.Dead {
-		m.audits++
-	}
-	if !current {
-		row.due = m.now
-		return
-	}
-	row.State = state
-	if state != outbox.Delivered {
-		row.Attempts++
-		row.due = m.now + 60
-	}
-}
-
 func (m *modelled) retry(t *rapid.T) {
 	secret := m.prefix + rapid.SampledFrom([]string{"x", "y"}).Draw(t, "secret")
 	want := 0
@@ -163,6 +115,8 @@ func (m *modelled) retry(t *rapid.T) {
 		}
 		want++
 		row.State, row.Attempts = outbox.Pending, 0
+		place := m.places[k.Agent]
+		place.until = min(place.until, m.now)
 		if !row.leased {
 			row.due = m.now
 		}
@@ -186,6 +140,30 @@ func (m *modelled) check(t *rapid.T) {
 			t.Fatalf("row is %+v, model has %+v", d, row)
 		}
 	}
+	m.checkNext(t)
+}
+
+// checkNext compares when something is due next: any time that has come is as
+// good as another. Nothing of other runs is due.
+func (m *modelled) checkNext(t *rapid.T) {
+	next, some := int64(0), false
+	for k, row := range m.rows {
+		place := m.places[k.Agent]
+		if row.State != outbox.Pending || place.paused {
+			continue
+		}
+		due := max(row.due, place.until)
+		if !some || due < next {
+			next, some = due, true
+		}
+	}
+	got, ok, err := m.store.NextDue(m.store.t.Context(), nil)
+	if ok && !got.After(at(int(m.now))) && next <= m.now {
+		got = at(int(next))
+	}
+	if err != nil || ok != some || some && !got.Equal(at(int(next))) {
+		t.Fatalf("next due %v, %v, %v; model has %d s after the start, %v", got, ok, err, next, some)
+	}
 }
 
 // drain leaves nothing due for the next run, and checks the audit chain.
@@ -193,9 +171,18 @@ func (m *modelled) drain(t *rapid.T) {
 	if got := len(m.store.rows()); got != m.audits {
 		t.Fatalf("%d audit rows, want %d", got, m.audits)
 	}
-	for _, d := range m.store.claim(int(m.now)+1000, 100, time.Second) {
-		if _, err := m.store.Settle(m.store.t.Context(), outcome(d, outbox.Delivered, int(m.now)+1000)); err != nil {
-			t.Fatal(err)
+	for agent, place := range m.places {
+		if place.paused {
+			m.store.resume(files(agent), int(m.now), 1)
+		}
+	}
+	for {
+		claimed := m.store.claim(int(m.now)+1000, 100, time.Second)
+		if len(claimed) == 0 {
+			return
+		}
+		for _, d := range claimed {
+			m.store.settle(outcome(d, outbox.Delivered, int(m.now)+1000))
 		}
 	}
 }

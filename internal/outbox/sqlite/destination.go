@@ -102,7 +102,7 @@ func (d *destination) fault(o *outbox.Outcome) {
 	d.faults++
 	d.reason = o.Reason
 	switch until := micros(o.Fault.Until); {
-	case o.Probe:
+	case d.broken() && o.Probe:
 		d.brokenUntil = until
 	case d.broken():
 		d.brokenUntil = max(d.brokenUntil, until) // an attempt from before it broke

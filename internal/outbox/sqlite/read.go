@@ -53,8 +53,8 @@ func (o *Outbox) Get(ctx context.Context, key outbox.Key) (outbox.Delivery, erro
 	return found, err
 }
 
-// NextDue implements outbox.Outbox. A turn is never too late, so that none is
-// looked at behind the first delivery found.
+// NextDue implements outbox.Outbox. A turn that is to come is never too late, so
+// that none is looked at behind the first delivery found.
 func (o *Outbox) NextDue(ctx context.Context, room outbox.Room) (at time.Time, ok bool, err error) {
 	next := int64(never)
 	err = o.read(ctx, func(r *reader) error {

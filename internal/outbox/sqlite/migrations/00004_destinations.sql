@@ -3,7 +3,8 @@
 -- Each destination that deliveries were committed for. turn is when it may be
 -- claimed from: the due time of its first pending delivery, or a later one
 -- while it waits in line behind other destinations; NULL if nothing is pending.
--- It may be too early, which a claim puts right, and is never too late.
+-- It may be too early, which a claim puts right, and is never later than the
+-- first delivery is due unless that time has come.
 CREATE TABLE destinations (
     agent        TEXT    NOT NULL,
     destination  TEXT    NOT NULL,
