@@ -88,9 +88,21 @@ func (d deliverer) Deliver(ctx context.Context, delivery outbox.Delivery) (strin
 	return "", d.behave(ctx, delivery)
 }
 
-// run starts a dispatcher of eight workers, four to a destination, and returns
-// what stops it and closes the outbox.
+// run is start, and what it returns closes the outbox too.
 func (r *real) run(behave behaviour, change func(*deliver.Options)) (stop func()) {
+	r.t.Helper()
+	stopAttempts := r.start(behave, change)
+	return func() {
+		stopAttempts()
+		if err := r.box.Close(); err != nil {
+			r.t.Error(err)
+		}
+	}
+}
+
+// start starts a dispatcher of eight workers, four to a destination, and
+// returns what stops it.
+func (r *real) start(behave behaviour, change func(*deliver.Options)) (stop func()) {
 	r.t.Helper()
 	opts := deliver.Options{
 		Outbox: r.box,
@@ -113,9 +125,6 @@ func (r *real) run(behave behaviour, change func(*deliver.Options)) (stop func()
 	return func() {
 		cancel()
 		running.Wait()
-		if err := r.box.Close(); err != nil {
-			r.t.Error(err)
-		}
 	}
 }
 

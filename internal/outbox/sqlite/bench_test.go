@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -155,11 +156,7 @@ func BenchmarkDeliver(b *testing.B) {
 	for range connections {
 		workers.Go(func() {
 			for d := range queue {
-				now := time.Now()
-				_, err := o.Settle(b.Context(), outbox.Outcome{
-					Key: d.Key, Fence: d.Fence, Version: d.Version, State: outbox.Delivered, At: now,
-					Audit: &audit.Entry{At: now, Kind: audit.DeliveryDelivered, Actor: "dispatcher", Secret: d.Secret, Version: d.Version, Agents: []string{d.Agent}, Destination: d.Destination},
-				})
+				_, err := o.Settle(b.Context(), delivered(d))
 				if err != nil {
 					b.Error(err)
 				}
@@ -200,4 +197,108 @@ func concurrently(b *testing.B, request func()) {
 	clients.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-us/op")
+}
+
+// BenchmarkClaimBeside claims and settles one delivery while many are pending
+// at a destination that is broken, has no room, or is paused. It has to cost
+// the same for each number of them.
+func BenchmarkClaimBeside(b *testing.B) {
+	for _, pending := range []int{0, 10_000, 100_000} {
+		for _, held := range []string{"broken", "full", "paused"} {
+			b.Run(fmt.Sprintf("%s/%d", held, pending), func(b *testing.B) { claimBeside(b, held, pending) })
+		}
+	}
+}
+
+func claimBeside(b *testing.B, held string, pending int) {
+	path := filepath.Join(b.TempDir(), "outbox.db")
+	o, err := sqlite.Open(b.Context(), path, sqlite.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer o.Close()
+	now := time.Now()
+	bad := benchChange(0, "prod/bad", 1, 1)
+	bad.Sealed[0].Agent = "bad"
+	if err := o.Commit(b.Context(), bad); err != nil {
+		b.Fatal(err)
+	}
+	hold(b, o, held, now)
+	multiply(b, path, pending)
+	room := func(at outbox.Destination) int {
+		if held == "full" && at.Agent == "bad" {
+			return 0
+		}
+		return 4
+	}
+	event := int64(0)
+	before := cpuTime()
+	for b.Loop() {
+		event++
+		if err := o.Commit(b.Context(), benchChange(event, "prod/good", event, 1)); err != nil {
+			b.Fatal(err)
+		}
+		claimed, err := o.Claim(b.Context(), time.Now().Add(time.Second), 8, time.Hour, room)
+		if err != nil || len(claimed) != 1 || claimed[0].Agent == "bad" {
+			b.Fatalf("claimed %d (error %v), want the one of the other destination", len(claimed), err)
+		}
+		if _, _, err := o.NextDue(b.Context(), room); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := o.Settle(b.Context(), delivered(claimed[0])); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-us/op")
+}
+
+func delivered(d outbox.Delivery) outbox.Outcome {
+	now := time.Now()
+	return outbox.Outcome{
+		Key: d.Key, Fence: d.Fence, Version: d.Version, State: outbox.Delivered, At: now,
+		Audit: &audit.Entry{At: now, Kind: audit.DeliveryDelivered, Actor: "dispatcher", Secret: d.Secret, Version: d.Version, Agents: []string{d.Agent}, Destination: d.Destination},
+	}
+}
+
+// hold makes the bad destination, at which one delivery is due, one that
+// nothing is claimed of.
+func hold(b *testing.B, o outbox.Outbox, held string, now time.Time) {
+	b.Helper()
+	switch held {
+	case "paused":
+		entry := audit.Entry{At: now, Kind: audit.DeliveryPaused, Actor: "operator"}
+		if _, err := o.Pause(b.Context(), outbox.Destination{Agent: "bad"}, entry); err != nil {
+			b.Fatal(err)
+		}
+	case "broken":
+		claimed, err := o.Claim(b.Context(), now.Add(time.Second), 1, time.Hour, nil)
+		if err != nil || len(claimed) != 1 {
+			b.Fatalf("claimed %d (error %v)", len(claimed), err)
+		}
+		failed := delivered(claimed[0])
+		failed.State, failed.Next, failed.Audit = outbox.Pending, now, nil
+		failed.Fault = &outbox.Fault{Limit: 1, Until: now.Add(time.Hour)}
+		if _, err := o.Settle(b.Context(), failed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// multiply adds n copies of the one delivery, of other secrets.
+func multiply(b *testing.B, path string, n int) {
+	b.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	const columns = `agent, destination, state, version, due, accepted_at, updated_at, operation, format, key_id, source, event_id, reason, statement, envelope`
+	_, err = db.ExecContext(b.Context(), `WITH RECURSIVE number(n) AS (SELECT 1 WHERE ?1 > 0 UNION ALL SELECT n + 1 FROM number WHERE n < ?1)
+		INSERT INTO deliveries (secret, `+columns+`) SELECT 'copy/' || n, `+columns+` FROM number, deliveries WHERE secret = 'prod/bad'`, n)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := db.ExecContext(b.Context(), `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+		b.Fatal(err)
+	}
 }

@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/outbox"
@@ -63,6 +66,9 @@ func (o *Outbox) Holds(ctx context.Context) ([]outbox.Hold, error) {
 			})
 			return nil
 		})
+	})
+	slices.SortStableFunc(holds, func(a, b outbox.Hold) int {
+		return cmp.Or(strings.Compare(a.Agent, b.Agent), strings.Compare(a.Destination.Destination, b.Destination.Destination))
 	})
 	return holds, err
 }

@@ -24,7 +24,14 @@ func newReader(dsn string) (*reader, error) {
 		return nil, err
 	}
 	r := &reader{conn: c}
-	err = c.prepareAll(map[**stmt]string{
+	if err := c.prepareAll(r.queries()); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return r, nil
+}
+
+func (r *reader) queries() map[**stmt]string {
+	return map[**stmt]string{
 		&r.prior: `SELECT e.source, e.answer, s.version, s.occurred_at, s.received_at, s.deleted, s.digest FROM (SELECT 1)
 			LEFT JOIN events e ON e.source = ? AND e.event_id = ? LEFT JOIN secrets s ON s.name = ?`,
 		&r.get: `SELECT ` + deliveryColumns + `, statement, envelope FROM deliveries
@@ -35,7 +42,7 @@ func newReader(dsn string) (*reader, error) {
 			(SELECT id FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?) ORDER BY fence`,
 		&r.holds: `SELECT agent, destination, paused_at, actor, NULL, 0, '', NULL FROM pauses
 			UNION ALL SELECT agent, destination, NULL, '', broken_since, faults, reason, broken_until
-			FROM destinations WHERE broken_since IS NOT NULL ORDER BY 1, 2, 3`,
+			FROM destinations WHERE broken_since IS NOT NULL`,
 		// Each of the parts reads an index and no delivery.
 		&r.count: `SELECT state, count(*) FROM deliveries WHERE state IN ('dead', 'blocked') GROUP BY state
 			UNION ALL SELECT 'pending', count(*) FROM deliveries WHERE state = 'pending'
@@ -47,11 +54,7 @@ func newReader(dsn string) (*reader, error) {
 		&r.awaitedCount: `SELECT count(*) FILTER (WHERE due > now), count(*) FILTER (WHERE due <= now)
 			FROM awaited, (SELECT ? AS now) WHERE NOT ` + settled(),
 		&r.auditRow: `SELECT seq, entry, hash FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?`,
-	})
-	if err != nil {
-		return nil, errors.Join(err, c.close())
 	}
-	return r, nil
 }
 
 // pool lends readers, the one that came back last first: its page cache is

@@ -28,8 +28,10 @@ const firstDue = `SELECT min(due) FROM deliveries WHERE agent = d.agent AND dest
 // paused says whether the destination d is.
 const paused = `EXISTS (SELECT 1 FROM pauses AS p WHERE p.agent = d.agent AND p.destination IN ('', d.destination))`
 
-func (s *writeStmts) prepare(c *conn) error {
-	return c.prepareAll(map[**stmt]string{
+func (s *writeStmts) prepare(c *conn) error { return c.prepareAll(s.queries()) }
+
+func (s *writeStmts) queries() map[**stmt]string {
+	return map[**stmt]string{
 		&s.begin:    `BEGIN IMMEDIATE`,
 		&s.commit:   `COMMIT`,
 		&s.rollback: `ROLLBACK`,
@@ -119,5 +121,5 @@ func (s *writeStmts) prepare(c *conn) error {
 		&s.auditHead:   `SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1`,
 		&s.auditInsert: `INSERT INTO audit (seq, entry, hash) VALUES (?, ?, ?)`,
 		&s.probe:       `INSERT INTO probe (id, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = max(at + 1, excluded.at)`,
-	})
+	}
 }
