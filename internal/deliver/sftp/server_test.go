@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -34,18 +35,39 @@ type server struct {
 	t        *testing.T
 	listener net.Listener
 	hostKey  ssh.Signer
-	userKey  ed25519.PrivateKey
 	// serve does the SFTP of a session.
 	serve func(io.ReadWriteCloser) error
-	// limit is after how many bytes of a session's requests it is cut; 0: never.
-	limit int
-	// requests are the numbers of bytes after which a request was whole.
-	requests []int
 
-	mu          sync.Mutex
+	mu sync.Mutex
+	behaviour
 	connections []net.Conn
 	accepted    int
-	group       sync.WaitGroup
+	// requests are the numbers of bytes after which a request was whole.
+	requests []int
+	group    sync.WaitGroup
+}
+
+// behaviour is how a server treats the connections that come from then on.
+type behaviour struct {
+	userKey ed25519.PrivateKey
+	// otherKeys are further keys of the host.
+	otherKeys []ssh.Signer
+	// limit is after how many bytes of a session's requests it is cut; 0: never.
+	limit int
+	// deaf: keep-alives are not answered.
+	deaf bool
+}
+
+func (s *server) behave(change func(*behaviour)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.behaviour)
+}
+
+func (s *server) acceptedSoFar() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted
 }
 
 // goServer serves with the server of the library.
@@ -98,7 +120,7 @@ func newServer(t *testing.T, serve func(io.ReadWriteCloser) error) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, listener: listener, hostKey: newSigner(t, newKey(t)), userKey: newKey(t), serve: serve}
+	s := &server{t: t, listener: listener, hostKey: newSigner(t, newKey(t)), behaviour: behaviour{userKey: newKey(t)}, serve: serve}
 	s.group.Go(s.accept)
 	t.Cleanup(func() {
 		listener.Close()
@@ -127,42 +149,51 @@ func (s *server) accept() {
 		s.mu.Lock()
 		s.connections = append(s.connections, conn)
 		s.accepted++
+		now := s.behaviour
 		s.mu.Unlock()
-		s.group.Go(func() { s.secure(conn) })
+		s.group.Go(func() { s.secure(conn, now) })
 	}
 }
 
-func (s *server) secure(conn net.Conn) {
+func (s *server) secure(conn net.Conn, now behaviour) {
 	defer conn.Close()
 	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-		if bytes.Equal(key.Marshal(), newSigner(s.t, s.userKey).PublicKey().Marshal()) {
+		if bytes.Equal(key.Marshal(), newSigner(s.t, now.userKey).PublicKey().Marshal()) {
 			return nil, nil
 		}
 		return nil, errors.New("unknown key")
 	}}
-	config.AddHostKey(s.hostKey)
+	for _, key := range append(slices.Clone(now.otherKeys), s.hostKey) {
+		config.AddHostKey(key)
+	}
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
 		return
 	}
-	s.group.Go(func() { ssh.DiscardRequests(requests) })
+	s.group.Go(func() {
+		for request := range requests {
+			if !now.deaf {
+				_ = request.Reply(false, nil)
+			}
+		}
+	})
 	for request := range channels {
 		channel, requests, err := request.Accept()
 		if err != nil {
 			return
 		}
-		s.group.Go(func() { s.session(conn, channel, requests) })
+		s.group.Go(func() { s.session(&cutter{Channel: channel, conn: conn, server: s, limit: now.limit}, requests) })
 	}
 }
 
 // session serves the subsystem, and nothing that needs a shell.
-func (s *server) session(conn net.Conn, channel ssh.Channel, requests <-chan *ssh.Request) {
+func (s *server) session(channel *cutter, requests <-chan *ssh.Request) {
 	for request := range requests {
 		wanted := request.Type == "subsystem" && bytes.HasSuffix(request.Payload, []byte("sftp")) && s.serve != nil
 		_ = request.Reply(wanted, nil)
 		if wanted {
 			s.group.Go(func() {
-				_ = s.serve(&cutter{Channel: channel, conn: conn, server: s})
+				_ = s.serve(channel)
 				channel.Close()
 			})
 		}
@@ -175,6 +206,7 @@ type cutter struct {
 	ssh.Channel
 	conn   net.Conn
 	server *server
+	limit  int
 	read   int
 	// header is what came of the next request's length, left what is missing of
 	// the request.
@@ -183,12 +215,12 @@ type cutter struct {
 }
 
 func (c *cutter) Read(p []byte) (int, error) {
-	if limit := c.server.limit; limit > 0 {
-		if c.read >= limit {
+	if c.limit > 0 {
+		if c.read >= c.limit {
 			c.conn.Close()
 			return 0, io.EOF
 		}
-		p = p[:min(len(p), limit-c.read)]
+		p = p[:min(len(p), c.limit-c.read)]
 	}
 	n, err := c.Channel.Read(p)
 	c.note(p[:n])

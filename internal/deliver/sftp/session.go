@@ -113,6 +113,9 @@ func handshake(conn net.Conn, known *known, user string, signers []ssh.Signer) (
 // begin starts the SFTP subsystem and looks at what it can.
 func (s *session) begin() (err error) {
 	if s.Client, err = sftp.NewClient(s.conn, sftp.UseConcurrentWrites(true)); err != nil {
+		if !s.answers() {
+			return fmt.Errorf("%w before its sftp subsystem began", errLost)
+		}
 		return errors.New("server does not start its sftp subsystem; permit it to the user")
 	}
 	if !s.offers(posixRename) {
@@ -125,6 +128,13 @@ func (s *session) begin() (err error) {
 func (s *session) offers(extension string) bool {
 	version, ok := s.HasExtension(extension)
 	return ok && version == "1"
+}
+
+// answers says whether the server is there. Any answer will do: a refusal shows
+// it as well.
+func (s *session) answers() bool {
+	_, _, err := s.conn.SendRequest("keepalive@openssh.com", true, nil)
+	return err == nil
 }
 
 // keepAlive closes a session whose server answers no more, and ends with it.
@@ -149,8 +159,7 @@ func (s *session) keepAlive(every time.Duration) {
 		}
 		answered = make(chan struct{})
 		go func(answered chan struct{}) {
-			// Any answer will do: a refusal shows as well that it is there.
-			if _, _, err := s.conn.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+			if s.answers() {
 				close(answered)
 			}
 		}(answered)
