@@ -202,7 +202,7 @@ func (b *builder) destination(where string, agent *agentkeys.Agent, name string,
 	made, err := kinds.New(kind, deliver.Settings{
 		Decode: settings.Decode, Path: b.cfg.Path, ReadSecret: b.cfg.ReadSecret,
 		Agent:   deliver.Agent{Name: agent.Name, SigningKeys: agent.SigningKeys},
-		Service: b.service,
+		Service: func() (deliver.Service, error) { return Service(b.cfg) },
 	})
 	if placed, ok := made.(deliver.Placed); ok && err == nil {
 		if other, taken := b.places[placed.Place()]; taken {
@@ -217,14 +217,14 @@ func (b *builder) destination(where string, agent *agentkeys.Agent, name string,
 	}
 }
 
-// service reads what destinations show of the service.
-func (b *builder) service() (deliver.Service, error) {
-	signer, err := readSigner(b.cfg)
+// Service reads what is shown of the service beyond statements: its name and key.
+func Service(cfg *config.Config) (deliver.Service, error) {
+	signer, err := readSigner(cfg)
 	if err != nil {
 		return deliver.Service{}, err
 	}
 	defer clear(signer.seed)
-	return deliver.Service{Issuer: b.cfg.Issuer, Key: ed25519.NewKeyFromSeed(signer.seed)}, nil
+	return deliver.Service{Issuer: cfg.Issuer, Key: ed25519.NewKeyFromSeed(signer.seed)}, nil
 }
 
 func (b *builder) key(where string, from config.Key) *agentkeys.Key {

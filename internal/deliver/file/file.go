@@ -67,6 +67,12 @@ func New(settings deliver.Settings) (deliver.Destination, error) {
 	}, nil
 }
 
+// At is the destination of a folder whose files and folders are their owner's
+// alone.
+func At(dir string) *Destination {
+	return &Destination{dir: filepath.Clean(dir), file: durable.Options{Mode: 0o600}, made: durable.Options{Mode: 0o700}}
+}
+
 // Place implements deliver.Placed: it is the folder.
 func (d *Destination) Place() string { return "folder " + d.dir }
 

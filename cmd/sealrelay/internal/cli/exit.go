@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
 	"github.com/sealrelay/sealrelay/crypto"
+	"github.com/sealrelay/sealrelay/crypto/receipt"
 	"github.com/sealrelay/sealrelay/crypto/statement"
 )
 
@@ -94,6 +95,7 @@ func notOpened(err error) bool {
 		crypto.ErrNoMatch, crypto.ErrDamaged, crypto.ErrMalformed, crypto.ErrForbidden, crypto.ErrUnsupportedKey,
 		statement.ErrSignature, statement.ErrMismatch,
 		recipientset.ErrSignature, recipientset.ErrMismatch, recipientset.ErrExpired, recipientset.ErrKey,
+		receipt.ErrSignature, receipt.ErrMismatch,
 	} {
 		if errors.Is(err, class) {
 			return true

@@ -62,7 +62,7 @@ func set(at time.Time) *time.Time {
 
 func newDeliveries() *cobra.Command {
 	return cli.Parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesRetry(),
-		newDeliveriesPause(), newDeliveriesResume())
+		newDeliveriesPause(), newDeliveriesResume(), newDeliveriesExport(), newDeliveriesImport())
 }
 
 // addFilter adds the flags that select deliveries.
