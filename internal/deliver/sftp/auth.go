@@ -97,7 +97,7 @@ func agentLogin() ([]ssh.Signer, func(), error) {
 	if socket == "" {
 		return nil, nil, errors.New("ssh_agent: the environment has no SSH_AUTH_SOCK; set it for the service, or use key_file")
 	}
-	conn, err := net.DialTimeout("unix", socket, connectFor)
+	conn, err := net.DialTimeout("unix", socket, connectFor) //nolint:gosec // The service's own environment names its agent.
 	if err != nil {
 		return nil, nil, fmt.Errorf("ssh_agent: %w", err)
 	}
