@@ -190,6 +190,9 @@ type Filter struct {
 	Agent, Destination, Secret string
 	// States are alternatives; empty means any.
 	States []State
+	// Current leaves out those whose secret has a newer version with no copy
+	// for them.
+	Current bool
 	// After continues a listing behind that key; the order is by Key.
 	After *Key
 	// Limit bounds a listing; 0 means 1000.
@@ -247,7 +250,8 @@ type Outbox interface {
 	// Acknowledge records that a version is there: DeliveredVersion, and, if it
 	// is the wanted one, the state Delivered, whatever it was but for Blocked.
 	// A running claim is fenced off. ErrNotFound if there is no such delivery,
-	// ErrAcknowledged if that version or a newer one is there already.
+	// ErrAcknowledged if a newer version is there, or that version with a
+	// receipt; it is taken again where the version is wanted once more.
 	Acknowledge(ctx context.Context, ack Acknowledgement) error
 	// NextDue is when the next delivery is due or a lease runs out, at a
 	// destination that is not paused and where room is not 0; for a broken

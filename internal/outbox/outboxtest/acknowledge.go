@@ -128,3 +128,58 @@ func acknowledgeNothing(t *testing.T, s *store) {
 	equal(t, "row", s.get(key("web", "db")).State, outbox.Waiting)
 	s.claim(1000, 1, time.Minute)
 }
+
+// acknowledgeDelivered: the receipt of what was pushed comes later, once.
+func acknowledgeDelivered(t *testing.T, s *store) {
+	s.commit(change("db", 1, 0, "web"))
+	s.settle(outcome(s.claimOne(0), outbox.Delivered, 1))
+	s.acknowledge(acknowledgement("web", 1, 5))
+	d := s.get(key("web", "db"))
+	if d.State != outbox.Delivered || d.Receipt != "receipt" || !d.DeliveredAt.Equal(at(1)) {
+		t.Fatalf("got %+v, want it delivered at %v with a receipt", d, at(1))
+	}
+	equal(t, "audit rows", len(s.rows()), 3)
+	if err := s.Acknowledge(t.Context(), acknowledgement("web", 1, 9)); !errors.Is(err, outbox.ErrAcknowledged) {
+		t.Fatalf("error %v, want ErrAcknowledged", err)
+	}
+}
+
+// acknowledgeRetried: what an operator has sent once more is acknowledged once
+// more, whatever was there before.
+func acknowledgeRetried(t *testing.T, s *store) {
+	s.wait()
+	s.acknowledge(acknowledgement("web", 1, 5))
+	if n, err := s.Retry(t.Context(), outbox.Filter{}, audit.Entry{At: at(6), Kind: audit.DeliveryRetried}); n != 1 || err != nil {
+		t.Fatalf("retried %d, %v; want 1", n, err)
+	}
+	s.settle(outcome(s.claimOne(6), outbox.Waiting, 7))
+	s.acknowledge(acknowledgement("web", 1, 9))
+	d := s.get(key("web", "db"))
+	if d.State != outbox.Delivered || !d.DeliveredAt.Equal(at(9)) {
+		t.Fatalf("got %+v, want it delivered at %v", d, at(9))
+	}
+	if err := s.Acknowledge(t.Context(), acknowledgement("web", 1, 10)); !errors.Is(err, outbox.ErrAcknowledged) {
+		t.Fatalf("error %v, want ErrAcknowledged", err)
+	}
+}
+
+// listCurrent leaves out a version that waits and whose secret has a newer one,
+// which the agent does not get.
+func listCurrent(t *testing.T, s *store) {
+	s.commit(change("db", 1, 0, "web", "batch"))
+	for _, d := range s.claim(0, 2, time.Minute) {
+		s.settle(outcome(d, outbox.Waiting, 1))
+	}
+	waiting := func(current bool) int {
+		found, err := s.List(t.Context(), outbox.Filter{States: []outbox.State{outbox.Waiting}, Current: current})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	equal(t, "current", waiting(true), 2)
+	s.commit(change("db", 2, 2, "web"))
+	s.settle(outcome(s.claimOne(2), outbox.Waiting, 3))
+	equal(t, "current", waiting(true), 1)
+	equal(t, "all", waiting(false), 2)
+}

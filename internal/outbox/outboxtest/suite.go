@@ -63,6 +63,8 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"acknowledge fences a claim off", acknowledgeFences},
 		{"acknowledge what is blocked", acknowledgeBlocked},
 		{"acknowledge nothing", acknowledgeNothing},
+		{"acknowledge what was pushed", acknowledgeDelivered},
+		{"acknowledge what was retried", acknowledgeRetried},
 
 		{"destinations take turns", takeTurns},
 		{"a destination without room", noRoom},
@@ -94,6 +96,7 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"retry of nothing", retryNothing},
 		{"get", get},
 		{"list filters and pages", list},
+		{"list what is current", listCurrent},
 		{"count", count},
 		{"audit from a row on", auditFrom},
 		{"audit stops with its visitor", auditStops},

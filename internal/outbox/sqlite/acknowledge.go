@@ -23,9 +23,9 @@ var errNotWanted = errors.New("a version is acknowledged that was never wanted")
 
 func (t *tx) acknowledge(ack *outbox.Acknowledgement, entry []byte) error {
 	var wanted, there int64
-	found := false
+	found, receipted := false, false
 	err := t.ackSelect.query(func(row []driver.Value) error {
-		wanted, there, found = row[0].(int64), row[1].(int64), true
+		wanted, there, receipted, found = row[0].(int64), row[1].(int64), row[2] == int64(1), true
 		return nil
 	}, ack.Agent, ack.Destination, ack.Secret)
 	switch {
@@ -35,7 +35,7 @@ func (t *tx) acknowledge(ack *outbox.Acknowledgement, entry []byte) error {
 		return outbox.ErrNotFound
 	case ack.Version > wanted:
 		return fmt.Errorf("%w: version %d of %d", errNotWanted, ack.Version, wanted)
-	case ack.Version <= there:
+	case ack.Version < there, ack.Version == there && receipted:
 		return outbox.ErrAcknowledged
 	}
 	_, err = t.ackUpdate.exec(ack.Version, micros(ack.At), ack.Receipt, ack.Agent, ack.Destination, ack.Secret)

@@ -4,11 +4,16 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
+
+// current says that no newer version of the secret came without a copy for the
+// delivery.
+const current = "version = (SELECT version FROM secrets WHERE name = secret)"
 
 // listLimit is what a Limit of 0 stands for.
 const listLimit = 1000
@@ -46,7 +51,7 @@ func (o *Outbox) Retry(ctx context.Context, filter outbox.Filter, entry audit.En
 	}
 	where, args := conditions(filter)
 	query := `UPDATE deliveries SET state = 'pending', attempts = 0, reason = '', due = iif(leased, due, ?), updated_at = ?
-		WHERE ` + where + ` AND state <> 'blocked' AND version = (SELECT version FROM secrets WHERE name = secret) RETURNING agent, destination`
+		WHERE ` + where + ` AND state <> 'blocked' AND ` + current + ` RETURNING agent, destination`
 	args = append([]driver.Value{micros(entry.At), micros(entry.At)}, args...)
 	var count int
 	err = o.writer.do(ctx, len(encoded), func(t *tx) error {
@@ -102,6 +107,13 @@ func conditions(filter outbox.Filter) (string, []driver.Value) {
 			where = append(where, c.column+" = ?")
 			args = append(args, c.value)
 		}
+	}
+	if filter.Current {
+		where = append(where, current)
+	}
+	if slices.Equal(filter.States, []outbox.State{outbox.Waiting}) {
+		// Written out, so that the index of those that wait serves.
+		return strings.Join(append(where, "state = 'waiting'"), " AND "), args
 	}
 	if len(filter.States) > 0 {
 		where = append(where, "state IN (?"+strings.Repeat(", ?", len(filter.States)-1)+")")

@@ -97,14 +97,15 @@ func (s *writeStmts) queries() map[**stmt]string {
 		&s.pauseDelete: `DELETE FROM pauses WHERE agent = ?1 AND (?2 = '' OR destination = ?2)`,
 		&s.resumeClock: `UPDATE destinations AS d SET resumed_at = ?3 WHERE agent = ?1 AND (?2 = '' OR destination = ?2) AND ` + paused,
 
-		&s.ackSelect: `SELECT version, delivered_version FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?`,
+		&s.ackSelect: `SELECT version, delivered_version, receipt <> '' AND (state IN ('delivered', 'blocked') OR version <> delivered_version) FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?`,
 		// Whoever holds a claim of the row has nothing more to say of it.
 		&s.ackUpdate: `WITH a (version, at, receipt) AS (VALUES (?, ?, ?))
 			UPDATE deliveries AS d SET
 				state = iif(d.version = a.version AND d.state <> 'blocked', 'delivered', d.state),
 				reason = iif(d.version = a.version AND d.state <> 'blocked', '', d.reason),
 				leased = 0, due = iif(d.leased, a.at, d.due), fence = d.fence + 1,
-				delivered_version = a.version, delivered_at = a.at, updated_at = a.at, receipt = a.receipt
+				delivered_at = iif(d.state = 'delivered' AND d.delivered_version = a.version, d.delivered_at, a.at),
+				delivered_version = a.version, updated_at = a.at, receipt = a.receipt
 			FROM a WHERE d.agent = ? AND d.destination = ? AND d.secret = ?`,
 
 		// What is awaited already stays due when it was, and older news change
