@@ -10,15 +10,17 @@ import (
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/deliver/file"
 	"github.com/sealrelay/sealrelay/internal/deliver/https"
+	"github.com/sealrelay/sealrelay/internal/deliver/mailbox"
 	"github.com/sealrelay/sealrelay/internal/deliver/sftp"
 )
 
 // All are the kinds by the name they have in a configuration. A new kind is a
 // package beside file and a line here.
 var All = map[string]func(deliver.Settings) (deliver.Destination, error){
-	"file":  file.New,
-	"https": https.New,
-	"sftp":  sftp.New,
+	"file":    file.New,
+	"https":   https.New,
+	"sftp":    sftp.New,
+	"mailbox": mailbox.New,
 }
 
 // New makes a destination of that kind. The error of an unknown kind names
