@@ -27,6 +27,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/intake"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/outbox/sqlite"
+	"github.com/sealrelay/sealrelay/internal/servercert"
 )
 
 // Options are what is not in the configuration.
@@ -49,7 +50,7 @@ type App struct {
 	intake      *intake.Intake
 	recipients  *recipientset.Signer
 	built       atomic.Pointer[Built]
-	certificate *httpapi.Certificate
+	certificate *servercert.Certificate
 	observed    *observed
 	dispatcher  *deliver.Dispatcher
 
@@ -149,7 +150,7 @@ func (a *App) loadCertificate() error {
 		return errors.New("server: cert_file and key_file are missing; to serve plain HTTP to a proxy on this machine use --insecure-loopback")
 	}
 	var err error
-	a.certificate, err = httpapi.LoadCertificate(a.cfg.Path(server.CertFile), a.cfg.Path(server.KeyFile), a.log)
+	a.certificate, err = servercert.Load(a.cfg.Path(server.CertFile), a.cfg.Path(server.KeyFile), a.log)
 	return err
 }
 
@@ -208,7 +209,7 @@ func (a *App) listen() error {
 	})
 	var tlsConfig *tls.Config
 	if a.certificate != nil {
-		tlsConfig = a.certificate.TLSConfig(func() bool { return a.built.Load().asksClient })
+		tlsConfig = a.certificate.AskingTLSConfig(func() bool { return a.built.Load().asksClient })
 	}
 	a.hooks = httpapi.NewServer(handler, tlsConfig, a.log)
 	if a.cfg.Admin.Listen == "off" {

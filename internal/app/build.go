@@ -19,8 +19,8 @@ import (
 	"github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/deliver/kinds"
-	"github.com/sealrelay/sealrelay/internal/httpapi"
 	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/servercert"
 )
 
 // place names a destination.
@@ -276,7 +276,7 @@ func Check(cfg *config.Config) (*Built, error) {
 		errs = append(errs, err)
 	}
 	if server := cfg.Server; server.CertFile != "" {
-		_, err := httpapi.LoadCertificate(cfg.Path(server.CertFile), cfg.Path(server.KeyFile), zerolog.Nop())
+		_, err := servercert.Load(cfg.Path(server.CertFile), cfg.Path(server.KeyFile), zerolog.Nop())
 		errs = append(errs, err)
 	}
 	return built, errors.Join(errs...)

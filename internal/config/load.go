@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
@@ -21,7 +19,7 @@ const MaxFileBytes = 16 << 20
 // Load reads and checks the file at path and fills in the defaults. Its error
 // joins everything that is wrong.
 func Load(path string) (*Config, error) {
-	data, err := readBounded(path)
+	data, err := ReadBounded(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
@@ -35,11 +33,11 @@ func Load(path string) (*Config, error) {
 // Parse is Load for the text of a file in the folder dir.
 func Parse(data []byte, dir string) (*Config, error) {
 	c := &Config{dir: dir}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, errors.New("configuration is empty; `sealrelay demo --keep DIR` writes one to start from")
-	}
-	if err := yaml.Load(data, c, yaml.WithKnownFields()); err != nil {
-		return nil, errors.Join(problems(err)...)
+	switch err := Strict(data, c); {
+	case errors.Is(err, ErrEmpty):
+		return nil, fmt.Errorf("%w; `sealrelay demo --keep DIR` writes one to start from", err)
+	case err != nil:
+		return nil, err
 	}
 	c.setDefaults()
 	if err := c.check(); err != nil {
@@ -84,13 +82,13 @@ func set[T comparable](field *T, value T) {
 
 // ReadFile reads a file that the configuration names.
 func (c *Config) ReadFile(path string) ([]byte, error) {
-	return readBounded(c.Path(path))
+	return ReadBounded(c.Path(path))
 }
 
 // ReadSecret reads a file with a secret, without the newline (LF or CRLF) at
 // its end.
 func (c *Config) ReadSecret(path string) (*secretbytes.Value, error) {
-	data, err := readBounded(c.Path(path))
+	data, err := ReadBounded(c.Path(path))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +100,8 @@ func (c *Config) ReadSecret(path string) (*secretbytes.Value, error) {
 	return secretbytes.Copy(trimmed), nil
 }
 
-func readBounded(path string) ([]byte, error) {
+// ReadBounded reads a file of at most MaxFileBytes.
+func ReadBounded(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sealrelay/sealrelay/internal/httpapi"
+	"github.com/sealrelay/sealrelay/internal/servercert"
 )
 
 func newECKey(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
@@ -85,11 +86,11 @@ func TestCertificateReload(t *testing.T) {
 		var log bytes.Buffer
 		nextYear := time.Now().AddDate(1, 0, 0).Add(-time.Hour)
 		f.write(t, 1, nextYear)
-		certificate, err := httpapi.LoadCertificate(f.cert(), f.key(), zerolog.New(&log))
+		certificate, err := servercert.Load(f.cert(), f.key(), zerolog.New(&log))
 		if err != nil {
 			t.Fatal(err)
 		}
-		get := certificate.TLSConfig(func() bool { return false }).GetCertificate
+		get := certificate.TLSConfig().GetCertificate
 		serves := func(when string, want int64) {
 			t.Helper()
 			got, err := get(nil)
@@ -142,7 +143,7 @@ func TestCertificateReload(t *testing.T) {
 }
 
 func TestCertificateMissing(t *testing.T) {
-	if _, err := httpapi.LoadCertificate("none.crt", "none.key", zerolog.Nop()); err == nil {
+	if _, err := servercert.Load("none.crt", "none.key", zerolog.Nop()); err == nil {
 		t.Error("loaded")
 	}
 }
@@ -152,7 +153,7 @@ func serveTLS(t *testing.T, handler http.Handler, askClient func() bool) (addres
 	t.Helper()
 	f := &files{dir: t.TempDir()}
 	f.write(t, 1, time.Now().Add(time.Hour))
-	certificate, err := httpapi.LoadCertificate(f.cert(), f.key(), zerolog.Nop())
+	certificate, err := servercert.Load(f.cert(), f.key(), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func serveTLS(t *testing.T, handler http.Handler, askClient func() bool) (addres
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httpapi.NewServer(handler, certificate.TLSConfig(askClient), zerolog.Nop())
+	server := httpapi.NewServer(handler, certificate.AskingTLSConfig(askClient), zerolog.Nop())
 	var done sync.WaitGroup
 	done.Go(func() { _ = server.ServeTLS(listener, "", "") })
 	t.Cleanup(func() {

@@ -1,4 +1,6 @@
-package httpapi
+// Package servercert is a TLS server's certificate, which is read again when its
+// files change.
+package servercert
 
 import (
 	"crypto/tls"
@@ -31,8 +33,8 @@ type stamp struct {
 	size     int64
 }
 
-// LoadCertificate reads the PEM files.
-func LoadCertificate(certFile, keyFile string, log zerolog.Logger) (*Certificate, error) {
+// Load reads the PEM files.
+func Load(certFile, keyFile string, log zerolog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if err := c.load(time.Now()); err != nil {
 		return nil, err
@@ -94,15 +96,20 @@ func (c *Certificate) load(now time.Time) error {
 	return nil
 }
 
-// TLSConfig makes the server's configuration: TLS 1.2 or newer. A client is
-// asked for a certificate only while askClient says so; whether it is good is
-// decided by source.
-func (c *Certificate) TLSConfig(askClient func() bool) *tls.Config {
-	plain := &tls.Config{
+// TLSConfig makes a server's configuration: TLS 1.2 or newer, and no client is
+// asked for a certificate.
+func (c *Certificate) TLSConfig() *tls.Config {
+	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"h2", "http/1.1"},
 		GetCertificate: c.get,
 	}
+}
+
+// AskingTLSConfig is TLSConfig for a server that asks a client for a certificate
+// only while askClient says so; whether it is good is decided by source.
+func (c *Certificate) AskingTLSConfig(askClient func() bool) *tls.Config {
+	plain := c.TLSConfig()
 	// Both are made once, so that session tickets stay good between handshakes.
 	asking := plain.Clone()
 	asking.ClientAuth = tls.RequestClientCert
