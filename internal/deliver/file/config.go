@@ -27,7 +27,8 @@ type Config struct {
 	Owner string `yaml:"owner"`
 }
 
-func parseOwner(text string) (*durable.Owner, error) {
+// ParseOwner reads "user", "user:group" or their numbers; nil for the empty text.
+func ParseOwner(text string) (*durable.Owner, error) {
 	if text == "" {
 		return nil, nil
 	}

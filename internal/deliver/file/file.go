@@ -56,7 +56,7 @@ func New(settings deliver.Settings) (deliver.Destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner, err := parseOwner(config.Owner)
+	owner, err := ParseOwner(config.Owner)
 	if err != nil {
 		return nil, err
 	}
