@@ -392,3 +392,26 @@ func TestTLSAndAdminOff(t *testing.T) {
 		t.Errorf("stop: %v", err)
 	}
 }
+
+// heldOutbox has a destination that is paused and one that keeps failing.
+type heldOutbox struct{ busyOutbox }
+
+func (heldOutbox) Holds(context.Context) ([]outbox.Hold, error) {
+	return []outbox.Hold{
+		{Destination: outbox.Destination{Agent: "batch"}, Paused: time.Now(), By: "operator/ann"},
+		{Destination: outbox.Destination{Agent: "web", Destination: "push"}, Broken: time.Now(), Faults: 5, Reason: "connection refused"},
+	}, nil
+}
+
+func TestMetricsOfHeld(t *testing.T) {
+	answer := httptest.NewRecorder()
+	newObserved(heldOutbox{}, "1.2.3").ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for _, want := range []string{
+		`sealrelay_destination_held{agent="batch",destination="",why="paused"} 1`,
+		`sealrelay_destination_held{agent="web",destination="push",why="failing"} 1`,
+	} {
+		if !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("no %s in\n%s", want, answer.Body)
+		}
+	}
+}

@@ -212,3 +212,22 @@ func TestPauseAndResume(t *testing.T) {
 		}
 	})
 }
+
+// A pause that another process makes holds from the next claim on.
+func TestPauseWhileRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := openReal(t)
+		r.commit("a", 1000)
+		defer r.run(nil, func(o *deliver.Options) { o.Rate = func(outbox.Destination) float64 { return 10 } })()
+		pass(5 * time.Second)
+		entry := audit.Entry{At: time.Now(), Kind: audit.DeliveryPaused, Actor: "operator"}
+		if paused, err := r.box.Pause(t.Context(), outbox.Destination{Agent: "a"}, entry); !paused || err != nil {
+			t.Fatalf("paused %v (error %v)", paused, err)
+		}
+		before := r.tried("a")
+		pass(time.Hour)
+		if after := r.tried("a"); before < 50 || before > 70 || after != before {
+			t.Errorf("%d attempts before the pause and %d more", before, after-before)
+		}
+	})
+}
