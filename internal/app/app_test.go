@@ -279,7 +279,8 @@ func TestMetrics(t *testing.T) {
 	}
 	until(t, "the metrics tell of the delivery", func() bool {
 		_, page = r.get(t, "/metrics")
-		return strings.Contains(page, wanted[3])
+		// A page counts the rows before the attempts.
+		return strings.Contains(page, wanted[3]) && strings.Contains(page, wanted[4])
 	})
 	for _, want := range wanted {
 		if !strings.Contains(page, want) {

@@ -45,7 +45,11 @@ func (u *unruly) Deliver(_ context.Context, d outbox.Delivery) (string, error) {
 	u.mu.Lock()
 	took, again, lost := u.upTo(time.Second), u.upTo(time.Minute), u.random.IntN(4) == 0
 	u.mu.Unlock()
-	u.late.Go(func() { u.arrive(d, again) })
+	u.late.Go(func() {
+		if err := u.arrive(d, again); err != nil {
+			u.t.Error(err)
+		}
+	})
 	if err := u.arrive(d, took); err != nil {
 		return "", err
 	}
