@@ -210,7 +210,8 @@ type Key struct {
 }
 
 // Destination is one place where an agent's envelopes go: one entry that names
-// the kind (file, https, sftp) and has its settings, beside these.
+// the kind (file, https, sftp, mailbox, exec) and has its settings, beside
+// these.
 type Destination struct {
 	// Key names which of the agent's keys is used here. Default: the only one
 	Key string `yaml:"key"`

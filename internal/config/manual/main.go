@@ -65,6 +65,7 @@ var sections = []section{
 	{"Destination of kind file", "../deliver/file", []string{"Config"}},
 	{"Destination of kind https", "../deliver/https", []string{"Config"}},
 	{"Destination of kind sftp", "../deliver/sftp", []string{"Config"}},
+	{"Destination of kind exec", "../deliver/exec", []string{"Config"}},
 	{"Group", ".", []string{"Group"}},
 	{"Route", ".", []string{"Route"}},
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sealrelay/sealrelay/internal/deliver"
+	"github.com/sealrelay/sealrelay/internal/deliver/exec"
 	"github.com/sealrelay/sealrelay/internal/deliver/file"
 	"github.com/sealrelay/sealrelay/internal/deliver/https"
 	"github.com/sealrelay/sealrelay/internal/deliver/mailbox"
@@ -21,6 +22,7 @@ var All = map[string]func(deliver.Settings) (deliver.Destination, error){
 	"https":   https.New,
 	"sftp":    sftp.New,
 	"mailbox": mailbox.New,
+	"exec":    exec.New,
 }
 
 // New makes a destination of that kind. The error of an unknown kind names
