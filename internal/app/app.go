@@ -25,6 +25,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/httpapi"
 	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/outbox/sqlite"
 	"github.com/sealrelay/sealrelay/internal/servercert"
@@ -53,6 +54,7 @@ type App struct {
 	certificate *servercert.Certificate
 	observed    *observed
 	dispatcher  *deliver.Dispatcher
+	mailbox     *mailbox.Mailbox
 
 	hooks, admin   *http.Server
 	hooksListener  net.Listener
@@ -93,6 +95,10 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	a.intake = intake.New(a.store, signer.Signer, signer.seed, a.log, built.Rules)
 	a.recipients = signer.recipients
 	a.observed = newObserved(a.store, options.Version)
+	a.mailbox, err = mailbox.New(mailbox.Options{Outbox: a.store, Agents: a.caller, Issuer: cfg.Issuer, Log: a.log})
+	if err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
 	if a.dispatcher, err = a.newDispatcher(); err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
@@ -101,11 +107,12 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 }
 
 // build is Build for the way that this service is served. Over plain HTTP no
-// client shows a certificate: a source that asks for one could never be called.
+// client shows a certificate: a source that asks for one could never be called, and
+// an agent that is known by one could never call.
 func (a *App) build(cfg *config.Config) (*Built, error) {
 	built, err := Build(cfg)
 	if err == nil && a.options.InsecureLoopback && built.asksClient {
-		return nil, errors.New("a source has client_certificate, or verifies by client-certificate, which --insecure-loopback can never see; let the proxy ask for it and remove the setting, or serve TLS here")
+		return nil, errors.New("a source or an agent has client_certificate, or a source verifies by client-certificate, which --insecure-loopback can never see; let the proxy ask for it and remove the setting, or serve TLS here")
 	}
 	return built, err
 }
@@ -171,7 +178,7 @@ func (a *App) newDispatcher() (*deliver.Dispatcher, error) {
 		Drain:          a.cfg.Server.ShutdownTimeout,
 		Schedule:       schedule,
 		Log:            a.log,
-		Observe:        a.observed.attempt,
+		Observe:        a.attempted,
 	})
 }
 
@@ -205,13 +212,14 @@ func (a *App) listen() error {
 	}
 	handler := httpapi.New(httpapi.Options{
 		Intake: a.intake, TrustedProxies: proxies, MaxInFlight: a.cfg.Server.MaxInFlight,
-		Recipients: a.recipients, Observer: a.observed, Log: a.log,
+		Recipients: a.recipients, Mailbox: a.mailbox, Observer: a.observed, Log: a.log,
 	})
 	var tlsConfig *tls.Config
 	if a.certificate != nil {
 		tlsConfig = a.certificate.AskingTLSConfig(func() bool { return a.built.Load().asksClient })
 	}
 	a.hooks = httpapi.NewServer(handler, tlsConfig, a.log)
+	a.hooks.RegisterOnShutdown(a.mailbox.Close) // agents that wait do not hold up the stop
 	if a.cfg.Admin.Listen == "off" {
 		return nil
 	}
@@ -274,6 +282,7 @@ func (a *App) Reload(cfg *config.Config) error {
 	}
 	a.built.Store(built)
 	a.intake.SetRules(built.Rules)
+	a.mailbox.Reloaded()
 	reportKeys(a.log, built.Rules.Registry(), time.Now())
 	a.log.Info().Msg("configuration reloaded")
 	return nil

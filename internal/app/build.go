@@ -20,6 +20,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/deliver/kinds"
 	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/servercert"
 )
 
@@ -33,7 +34,9 @@ type Built struct {
 	destinations map[place]deliver.Destination
 	// rates are the deliveries a second of those that have a limit.
 	rates map[place]float64
-	// asksClient says that some source needs a TLS client certificate.
+	// callers are the agents that may ask for their mail and send receipts.
+	callers map[string]*mailbox.Agent
+	// asksClient says that some source or agent needs a TLS client certificate.
 	asksClient bool
 }
 
@@ -44,6 +47,7 @@ func Build(cfg *config.Config) (*Built, error) {
 	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}, rates: map[place]float64{}, places: map[string]place{}}
 	sources := b.sources()
 	registry := b.registry()
+	callers := b.callers(registry)
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
@@ -51,15 +55,20 @@ func Build(cfg *config.Config) (*Built, error) {
 		Rules:        intake.NewRules(sources, registry, b.routes()),
 		destinations: b.destinations,
 		rates:        b.rates,
-		asksClient:   slices.ContainsFunc(sources, asksClient),
+		callers:      callers,
+		asksClient:   slices.ContainsFunc(sources, asksClient) || slices.ContainsFunc(slices.Collect(maps.Values(callers)), callerAsksClient),
 	}, nil
 }
 
 // asksClient says whether a source needs a TLS client certificate, beside its
 // verifier or by it.
-func asksClient(s *intake.Source) bool {
-	asker, ok := s.Verifier.(hooks.ClientCertificateAsker)
-	return s.ClientRoots != nil || ok && asker.AsksClientCertificate()
+func asksClient(s *intake.Source) bool { return s.ClientRoots != nil || verifiesClient(s.Verifier) }
+
+func callerAsksClient(a *mailbox.Agent) bool { return verifiesClient(a.Verifier) }
+
+func verifiesClient(v hooks.Verifier) bool {
+	asker, ok := v.(hooks.ClientCertificateAsker)
+	return ok && asker.AsksClientCertificate()
 }
 
 type builder struct {

@@ -186,6 +186,11 @@ type Agent struct {
 	// its receipts and its requests to the mailbox with; several while it
 	// changes to a new one.
 	SigningKeyFiles []string `yaml:"signing_key_files"`
+	// ClientCertificate has the settings of the scheme client-certificate, by
+	// which its requests to the mailbox are then known, in place of a signature.
+	// With ca_file it needs dns_names, uris, emails or pins, as the authority's
+	// other certificates are not the agent's. Default: requests are signed
+	ClientCertificate *Settings `yaml:"client_certificate"`
 	// Destinations are where its envelopes go, by name.
 	Destinations map[string]Destination `yaml:"destinations"`
 }

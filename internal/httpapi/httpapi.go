@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
 	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/mailbox"
 )
 
 // Observer is told of each hook request that was answered. problem is the last
@@ -36,11 +37,13 @@ type Options struct {
 	MaxInFlight int
 	// Recipients signs the sets of recipients for sources that seal.
 	Recipients *recipientset.Signer
-	Observer   Observer
-	Log        zerolog.Logger
+	// Mailbox is what agents ask, and what takes their receipts.
+	Mailbox  *mailbox.Mailbox
+	Observer Observer
+	Log      zerolog.Logger
 }
 
-// New makes the handler that password managers call.
+// New makes the handler that password managers and agents call.
 func New(o Options) http.Handler {
 	e := newEcho(o.Log)
 	e.IPExtractor = ipExtractor(o.TrustedProxies)
@@ -51,6 +54,11 @@ func New(o Options) http.Handler {
 	e.Any("/v1/hooks/:source/api/secretchanged", api.receive)
 	e.POST("/v1/hooks/:source/sealed", api.receiveSealed)
 	e.GET("/v1/recipients", api.recipients)
+	agents := &mailboxAPI{Mailbox: o.Mailbox, log: o.Log, working: api.working}
+	e.GET("/v1/mailbox", agents.list)
+	e.GET("/v1/mailbox/:id", agents.fetch)
+	e.POST("/v1/mailbox/:id/receipt", agents.acknowledge)
+	e.POST("/v1/receipts", agents.report)
 	return e
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
@@ -36,7 +37,7 @@ var (
 	errUnknownSource = &kind{status: http.StatusNotFound, slug: "unknown-source", title: "there is no such source"}
 	errNoSecret      = &kind{status: http.StatusNotFound, slug: "no-secret", title: "the secret has no value here"}
 	errMethod        = &kind{status: http.StatusMethodNotAllowed, slug: "method", title: "the source takes another method; the header Allow names it"}
-	errTooLarge      = &kind{status: http.StatusRequestEntityTooLarge, slug: "body-too-large", title: "the body is larger than the source's limit"}
+	errTooLarge      = &kind{status: http.StatusRequestEntityTooLarge, slug: "body-too-large", title: "the body is larger than its limit"}
 	errBusy          = &kind{status: http.StatusServiceUnavailable, slug: "busy", title: "too many requests are being worked on", retryAfter: time.Second}
 	errInternal      = &kind{status: http.StatusInternalServerError, slug: "internal", title: "internal error; the service's log says more"}
 	errTimeout       = &kind{status: http.StatusServiceUnavailable, slug: "unavailable", title: "the event was not committed; send it again", retryAfter: 5 * time.Second}
@@ -48,6 +49,8 @@ var classes = []struct {
 	class error
 	kind  *kind
 }{
+	// First, as it wraps what its verifier says.
+	{mailbox.ErrNotAgent, &kind{status: http.StatusUnauthorized, slug: "not-the-agent", title: "the request is not shown to be the agent's"}},
 	{hooks.ErrUnauthenticated, &kind{status: http.StatusUnauthorized, slug: "not-authenticated", title: "the request is not the source's"}},
 	{hooks.ErrMediaType, &kind{status: http.StatusUnsupportedMediaType, slug: "media-type", title: "the body's media type is not taken"}},
 	{hooks.ErrNoValue, &kind{status: http.StatusUnprocessableEntity, slug: "no-value", title: "the event has no value to seal"}},
@@ -56,6 +59,13 @@ var classes = []struct {
 	{intake.ErrNoRoute, &kind{status: http.StatusUnprocessableEntity, slug: "no-route", title: "nobody would get the secret"}},
 	{intake.ErrReplayed, &kind{status: http.StatusConflict, slug: "replayed", title: "the request was sent before"}},
 	{intake.ErrRecipientsChanged, &kind{status: http.StatusConflict, slug: "recipients-changed", title: "what was sealed is not for those who get the secret now"}},
+	{mailbox.ErrNoEntry, &kind{status: http.StatusNotFound, slug: "no-entry", title: "nothing of that ID waits for the agent"}},
+	{mailbox.ErrNotDelivered, &kind{status: http.StatusNotFound, slug: "not-delivered", title: "nothing that the receipt is of was delivered"}},
+	{mailbox.ErrForged, &kind{status: http.StatusUnprocessableEntity, slug: "receipt-signature", title: "the receipt is not signed by the agent"}},
+	{mailbox.ErrMismatch, &kind{status: http.StatusUnprocessableEntity, slug: "receipt-mismatch", title: "the receipt is not of what the agent was given"}},
+	{mailbox.ErrLate, &kind{status: http.StatusConflict, slug: "receipt-late", title: "the receipt is of a version that a newer one has replaced"}},
+	{mailbox.ErrAgentWaits, &kind{status: http.StatusTooManyRequests, slug: "agent-waits", title: "the agent waits in other requests", retryAfter: 5 * time.Second}},
+	{mailbox.ErrFull, &kind{status: http.StatusServiceUnavailable, slug: errBusy.slug, title: errBusy.title, retryAfter: 5 * time.Second}},
 	{intake.ErrKeyRefused, &kind{status: http.StatusUnprocessableEntity, slug: "key-refused", title: "an agent's key fails the policy"}},
 }
 
@@ -126,7 +136,7 @@ func asProblem(err error) *problem {
 	k := &kind{status: routing.Code, slug: "http", title: http.StatusText(routing.Code)}
 	switch routing.Code {
 	case http.StatusNotFound:
-		k.slug, k.title = "not-found", "there is nothing at this address; hooks go to /v1/hooks/SOURCE"
+		k.slug, k.title = "not-found", "there is nothing at this address; hooks go to /v1/hooks/SOURCE, agents to /v1/mailbox"
 	case http.StatusMethodNotAllowed:
 		k.slug, k.title = errMethod.slug, "this address takes another method; the header Allow names it"
 	}

@@ -32,11 +32,14 @@ type deliveryView struct {
 	Next             *time.Time   `json:"next,omitempty"`
 	AcceptedAt       *time.Time   `json:"accepted_at,omitempty"`
 	DeliveredAt      *time.Time   `json:"delivered_at,omitempty"`
+	// Applied is what the agent's receipt says.
+	Applied *appliedView `json:"applied,omitempty"`
 	// Held is why a pending delivery is not tried.
 	Held []holdView `json:"held,omitempty"`
-	// Envelope, Statement and LastAttempts are shown by `show` only.
+	// Envelope, Statement, Receipt and LastAttempts are shown by `show` only.
 	Envelope     []byte           `json:"envelope,omitempty"`
 	Statement    string           `json:"statement,omitempty"`
+	Receipt      string           `json:"receipt,omitempty"`
 	LastAttempts []outbox.Attempt `json:"last_attempts,omitempty"`
 }
 
@@ -44,7 +47,7 @@ func viewOf(d outbox.Delivery, held holds) deliveryView {
 	view := deliveryView{
 		Key: d.Key, State: d.State, Operation: d.Operation, Version: d.Version, DeliveredVersion: d.DeliveredVersion,
 		Format: d.Format, KeyID: d.KeyID, Source: d.Source, EventID: d.EventID, Attempts: d.Attempts, Reason: d.Reason,
-		AcceptedAt: set(d.AcceptedAt), DeliveredAt: set(d.DeliveredAt), Envelope: d.Envelope, Statement: d.Statement,
+		AcceptedAt: set(d.AcceptedAt), DeliveredAt: set(d.DeliveredAt), Applied: appliedOf(d), Envelope: d.Envelope, Statement: d.Statement,
 	}
 	if d.State == outbox.Pending {
 		view.Next, view.Held = set(d.Next), held.views(d.At())
@@ -180,7 +183,7 @@ func timeText(at *time.Time) string {
 func newDeliveriesShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show AGENT DESTINATION SECRET",
-		Short: "Show one delivery with its latest attempts, its envelope and statement",
+		Short: "Show one delivery with its latest attempts, its envelope, statement and receipt",
 		Args:  cli.Arguments(cobra.ExactArgs(3)),
 	}
 	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
@@ -214,6 +217,7 @@ func readDelivery(cmd *cobra.Command, store outbox.Outbox, key outbox.Key) (deli
 		return deliveryView{}, err
 	}
 	view := viewOf(delivery, held)
+	view.Receipt = delivery.Receipt
 	view.LastAttempts, err = store.Attempts(cmd.Context(), key)
 	return view, err
 }
@@ -229,7 +233,8 @@ func showDelivery(cmd *cobra.Command, d deliveryView) error {
 		{"version there", strconv.FormatInt(d.DeliveredVersion, 10)},
 		{"format", cli.Dash(d.Format)}, {"key", cli.Dash(d.KeyID)},
 		{"source", d.Source}, {"event", d.EventID}, {"accepted", timeText(d.AcceptedAt)},
-		{"delivered", timeText(d.DeliveredAt)}, {"failed attempts", strconv.Itoa(d.Attempts)},
+		{"delivered", timeText(d.DeliveredAt)}, {"receipt", d.Applied.text(d.Agent)},
+		{"failed attempts", strconv.Itoa(d.Attempts)},
 		{"reason", cli.Dash(d.Reason)}, {"envelope", envelope}, {"statement", cli.Dash(d.Statement)},
 	}
 	for _, hold := range d.Held {
