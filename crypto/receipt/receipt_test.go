@@ -65,6 +65,25 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestParse: what was verified once can be read without the key.
+func TestParse(t *testing.T) {
+	signer, _ := newSigner(t)
+	want := receipt.For(stated, applied, receipt.Failed, "exit status 1")
+	token := sign(t, signer, want)
+	got, err := receipt.Parse(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, bad := range []string{"", "a", "a.b", "a.b.c", "a.e30.c", token[:len(token)/2], strings.Repeat(token, 20)} {
+		if claims, err := receipt.Parse(bad); err == nil || claims != (receipt.Claims{}) {
+			t.Errorf("%.30q is read as %+v, %v", bad, claims, err)
+		}
+	}
+}
+
 // TestCheck: a receipt is of one statement only.
 func TestCheck(t *testing.T) {
 	if err := receipt.For(stated, applied, receipt.None, "").Check(stated); err != nil {
