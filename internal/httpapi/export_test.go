@@ -9,3 +9,6 @@ import (
 func RemoteForTest(trusted []netip.Prefix, r *http.Request) string {
 	return ipExtractor(trusted)(r)
 }
+
+// ReadReceipt reads the body of a receipt.
+var ReadReceipt = readReceipt
