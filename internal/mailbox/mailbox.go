@@ -4,9 +4,11 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +31,7 @@ var ErrNoEntry = errors.New("nothing of that ID waits for the agent")
 type Outbox interface {
 	List(ctx context.Context, filter outbox.Filter) ([]outbox.Delivery, error)
 	Get(ctx context.Context, key outbox.Key) (outbox.Delivery, error)
+	Holds(ctx context.Context) ([]outbox.Hold, error)
 	Acknowledge(ctx context.Context, ack outbox.Acknowledgement) error
 }
 
@@ -131,14 +134,17 @@ func (m *Mailbox) await(ctx context.Context, agent *Agent, rings <-chan struct{}
 // list reads one page.
 func (m *Mailbox) list(ctx context.Context, agent *Agent, after *outbox.Key) (wire.Mailbox, error) {
 	box := wire.Mailbox{Entries: []wire.MailboxEntry{}}
-	for _, destination := range agent.Mailboxes {
+	open, err := m.open(ctx, agent)
+	if err != nil {
+		return wire.Mailbox{}, err
+	}
+	for _, destination := range open {
 		if after != nil && destination < after.Destination {
 			continue
 		}
-		found, err := m.outbox.List(ctx, outbox.Filter{
-			Agent: agent.Name, Destination: destination, States: []outbox.State{outbox.Waiting}, Current: true,
-			After: after, Limit: wire.MaxMailboxPage - len(box.Entries),
-		})
+		filter := waiting(agent.Name, destination)
+		filter.After, filter.Limit = after, wire.MaxMailboxPage-len(box.Entries)
+		found, err := m.outbox.List(ctx, filter)
 		if err != nil {
 			return wire.Mailbox{}, err
 		}
@@ -153,23 +159,38 @@ func (m *Mailbox) list(ctx context.Context, agent *Agent, after *outbox.Key) (wi
 	return box, nil
 }
 
+// open are the agent's mailboxes that no operator has paused.
+func (m *Mailbox) open(ctx context.Context, agent *Agent) ([]string, error) {
+	holds, err := m.outbox.Holds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var open []string
+	for _, name := range agent.Mailboxes {
+		paused := func(h outbox.Hold) bool {
+			return !h.Paused.IsZero() && h.Agent == agent.Name && (h.Destination.Destination == "" || h.Destination.Destination == name)
+		}
+		if !slices.ContainsFunc(holds, paused) {
+			open = append(open, name)
+		}
+	}
+	return open, nil
+}
+
+// waiting selects what waits at a destination. After a newer commit the older
+// version is not sent, even if the agent gets no copy of the newer one.
+func waiting(agent, destination string) outbox.Filter {
+	return outbox.Filter{Agent: agent, Destination: destination, States: []outbox.State{outbox.Waiting}, Current: true}
+}
+
 // Fetch returns the entry as it waits now, or ErrNoEntry.
 func (m *Mailbox) Fetch(ctx context.Context, agent *Agent, id string) (wire.Delivery, error) {
 	key, err := agent.key(id)
 	if err != nil {
 		return wire.Delivery{}, err
 	}
-	// After a newer commit the older version is not sent, even if the agent gets
-	// no copy of the newer one.
-	waiting, err := m.outbox.List(ctx, outbox.Filter{
-		Agent: key.Agent, Destination: key.Destination, Secret: key.Secret,
-		States: []outbox.State{outbox.Waiting}, Current: true, Limit: 1,
-	})
-	if err != nil {
-		return wire.Delivery{}, err
-	}
-	if len(waiting) == 0 {
-		return wire.Delivery{}, ErrNoEntry
+	if waits, err := m.waits(ctx, agent, key); !waits || err != nil {
+		return wire.Delivery{}, cmp.Or(err, ErrNoEntry)
 	}
 	d, err := m.outbox.Get(ctx, key)
 	if errors.Is(err, outbox.ErrNotFound) || err == nil && d.State != outbox.Waiting {
@@ -179,4 +200,16 @@ func (m *Mailbox) Fetch(ctx context.Context, agent *Agent, id string) (wire.Deli
 		return wire.Delivery{}, fmt.Errorf("fetch for agent %s: %w", agent.Name, err)
 	}
 	return wire.Delivery{Envelope: d.Envelope, Statement: d.Statement}, nil
+}
+
+// waits says whether the delivery would be listed.
+func (m *Mailbox) waits(ctx context.Context, agent *Agent, key outbox.Key) (bool, error) {
+	open, err := m.open(ctx, agent)
+	if err != nil || !slices.Contains(open, key.Destination) {
+		return false, err
+	}
+	filter := waiting(key.Agent, key.Destination)
+	filter.Secret, filter.Limit = key.Secret, 1
+	found, err := m.outbox.List(ctx, filter)
+	return len(found) > 0, err
 }

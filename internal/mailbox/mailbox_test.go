@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/wire"
@@ -204,5 +206,47 @@ func TestPages(t *testing.T) {
 	}
 	if pages != 3 || len(want) != 0 {
 		t.Errorf("%d pages, %d secrets are missing", pages, len(want))
+	}
+}
+
+// TestPaused: an operator's pause holds what waits already, and ends with it.
+func TestPaused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		at   outbox.Destination
+		want []string
+	}{
+		"the agent":         {outbox.Destination{Agent: "web"}, nil},
+		"one destination":   {outbox.Destination{Agent: "web", Destination: "mail"}, []string{"set prod/api@1"}},
+		"another of it":     {outbox.Destination{Agent: "web", Destination: "folder"}, []string{"set prod/db@1", "set prod/api@1"}},
+		"another agent's":   {outbox.Destination{Agent: "batch"}, []string{"set prod/db@1", "set prod/api@1"}},
+		"the other mailbox": {outbox.Destination{Agent: "web", Destination: "post"}, []string{"set prod/db@1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.commit(t, 1, "set", deliveries("prod/db", "web", "mail")...)
+			f.commit(t, 1, "set", deliveries("prod/api", "web", "post")...)
+			f.settle(t)
+			all := f.list(t, f.web, "").Entries
+			entry := audit.Entry{At: time.Now(), Kind: audit.DeliveryRetried, Actor: "operator/ann"}
+			if done, err := f.store.Pause(t.Context(), tc.at, entry); !done || err != nil {
+				t.Fatalf("paused %t, %v", done, err)
+			}
+			listed := f.list(t, f.web, "").Entries
+			if got := texts(listed); !slices.Equal(got, tc.want) {
+				t.Errorf("listed %v, want %v", got, tc.want)
+			}
+			for _, e := range all {
+				_, err := f.Fetch(t.Context(), f.web, e.ID)
+				if is := slices.Contains(listed, e); is && err != nil || !is && !errors.Is(err, mailbox.ErrNoEntry) {
+					t.Errorf("%s is listed: %t, fetched with %v", e.Secret, is, err)
+				}
+			}
+			if n, err := f.store.Resume(t.Context(), tc.at, entry); n != 1 || err != nil {
+				t.Fatalf("resumed %d, %v", n, err)
+			}
+			if got := texts(f.list(t, f.web, "").Entries); len(got) != 2 {
+				t.Errorf("listed %v", got)
+			}
+		})
 	}
 }

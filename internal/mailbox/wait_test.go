@@ -35,6 +35,8 @@ func (r *rows) List(_ context.Context, filter outbox.Filter) ([]outbox.Delivery,
 	return []outbox.Delivery{{Key: key, Version: 1, Operation: "set"}}, nil
 }
 
+func (r *rows) Holds(context.Context) ([]outbox.Hold, error) { return nil, nil }
+
 func (r *rows) put() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
