@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -223,26 +224,35 @@ func (m *muting) Write(p []byte) (int, error) {
 // refuses it as unknown is not.
 func TestKeepAlive(t *testing.T) {
 	server := newServer(t, goServer)
+	asked := make(chan struct{}, 1)
+	server.behave(func(b *behaviour) { b.asked = asked })
 	d := mustOpen(t, server.config(t.TempDir()))
-	s, err := d.connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { s.keepAlive(time.Millisecond); close(ended) }()
-	for range 20 {
-		if _, _, err := s.conn.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+	connect := func() (*session, chan time.Time) {
+		s, err := d.connect(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
+		ticks := make(chan time.Time)
+		go s.keepAlive(ticks)
+		return s, ticks
+	}
+	s, ticks := connect()
+	for range 5 {
+		ticks <- time.Time{}
+		<-asked
+		if !s.alive() { // its answer comes behind that to the tick
+			t.Fatal("a session that answers is closed")
+		}
+		<-asked
 	}
 	s.close()
-	<-ended
+	<-s.ended
 
 	server.behave(func(b *behaviour) { b.deaf = true })
-	if s, err = d.connect(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	go s.keepAlive(10 * time.Millisecond)
+	s, ticks = connect()
+	ticks <- time.Time{}
+	<-asked
+	ticks <- time.Time{}
 	<-s.ended
 }
 
@@ -274,3 +284,28 @@ func (r refuser) Fileread(*sftp.Request) (io.ReaderAt, error)   { return nil, er
 func (r refuser) Filewrite(*sftp.Request) (io.WriterAt, error)  { return nil, errors.New(string(r)) }
 func (r refuser) Filecmd(*sftp.Request) error                   { return errors.New(string(r)) }
 func (r refuser) Filelist(*sftp.Request) (sftp.ListerAt, error) { return nil, errors.New(string(r)) }
+
+// A server that answers without end is left.
+func TestEndlessAnswers(t *testing.T) {
+	server := newServer(t, func(channel io.ReadWriteCloser) error {
+		handlers := sftp.Handlers{FileGet: refuser(""), FilePut: refuser(""), FileCmd: refuser(""), FileList: endless{}}
+		return sftp.NewRequestServer(channel, handlers).Serve()
+	})
+	err := deliverTo(t.Context(), mustOpen(t, server.config("/dir")), delivertest.Set(t, "a", 1, 10))
+	if !errors.Is(err, errLost) || isFinal(err) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// endless lists folders that have no end, each entry a folder.
+type endless struct{}
+
+func (e endless) Filelist(*sftp.Request) (sftp.ListerAt, error) { return e, nil }
+
+func (e endless) ListAt(infos []fs.FileInfo, _ int64) (int, error) {
+	info, err := os.Stat("/")
+	for i := range infos {
+		infos[i] = info
+	}
+	return len(infos), err
+}

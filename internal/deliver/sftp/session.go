@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -19,6 +20,9 @@ const (
 	// keepAliveEvery is how often a server has to show that it is there; one
 	// that does not answer until the next time is not.
 	keepAliveEvery = 15 * time.Second
+	// maxAnswers bounds what a server may answer during one delivery, in bytes: a
+	// listing of a hundred thousand files is less than that.
+	maxAnswers = 32 << 20
 	// posixRename replaces a file in one step, fsync writes one to the disk:
 	// OpenSSH's PROTOCOL, sections 4.3 and 4.6.
 	posixRename = "posix-rename@openssh.com"
@@ -31,8 +35,9 @@ var errLost = errors.New("connection to the SSH server was lost")
 // session is a connection to the server, used by one delivery at a time.
 type session struct {
 	*sftp.Client
-	conn  *ssh.Client
-	fsync bool
+	conn    *ssh.Client
+	answers *bounded
+	fsync   bool
 	// ended is closed when the connection has.
 	ended chan struct{}
 }
@@ -41,11 +46,11 @@ type session struct {
 func (d *Destination) connect(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectFor, fmt.Errorf("no SSH connection to %s within %v", d.address, connectFor))
 	defer cancel()
-	conn, err := d.dial(ctx)
+	conn, answers, err := d.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, ended: make(chan struct{})}
+	s := &session{conn: conn, answers: answers, ended: make(chan struct{})}
 	go func() {
 		_ = conn.Wait()
 		close(s.ended)
@@ -56,30 +61,54 @@ func (d *Destination) connect(ctx context.Context) (*session, error) {
 		s.close()
 		return nil, or(ctx, err)
 	}
-	go s.keepAlive(keepAliveEvery)
+	go func() {
+		ticker := time.NewTicker(keepAliveEvery)
+		defer ticker.Stop()
+		s.keepAlive(ticker.C)
+	}()
 	return s, nil
 }
 
 // dial makes the connection and logs in.
-func (d *Destination) dial(ctx context.Context) (*ssh.Client, error) {
+func (d *Destination) dial(ctx context.Context) (*ssh.Client, *bounded, error) {
 	known, err := readKnown(d.knownHosts, d.address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	signers, done, err := d.login()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer done()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", d.address)
 	if err != nil {
-		return nil, or(ctx, err)
+		return nil, nil, or(ctx, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	client, err := handshake(conn, known, d.user, signers)
-	return client, or(ctx, err)
+	answers := &bounded{Conn: conn}
+	answers.refill()
+	client, err := handshake(answers, known, d.user, signers)
+	return client, answers, or(ctx, err)
+}
+
+// bounded is a connection that ends when more comes than was asked for.
+type bounded struct {
+	net.Conn
+	left atomic.Int64
+}
+
+// refill begins another delivery.
+func (b *bounded) refill() { b.left.Store(maxAnswers) }
+
+// Read implements net.Conn.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Conn.Read(p)
+	if b.left.Add(int64(-n)) < 0 {
+		return 0, errLost
+	}
+	return n, err
 }
 
 // handshake makes a connection a secure one that is logged in, or closes it. Its
@@ -113,7 +142,7 @@ func handshake(conn net.Conn, known *known, user string, signers []ssh.Signer) (
 // begin starts the SFTP subsystem and looks at what it can.
 func (s *session) begin() (err error) {
 	if s.Client, err = sftp.NewClient(s.conn, sftp.UseConcurrentWrites(true)); err != nil {
-		if !s.answers() {
+		if !s.alive() {
 			return fmt.Errorf("%w before its sftp subsystem began", errLost)
 		}
 		return errors.New("server does not start its sftp subsystem; permit it to the user")
@@ -130,23 +159,22 @@ func (s *session) offers(extension string) bool {
 	return ok && version == "1"
 }
 
-// answers says whether the server is there. Any answer will do: a refusal shows
+// alive says whether the server is there. Any answer will do: a refusal shows
 // it as well.
-func (s *session) answers() bool {
+func (s *session) alive() bool {
 	_, _, err := s.conn.SendRequest("keepalive@openssh.com", true, nil)
 	return err == nil
 }
 
-// keepAlive closes a session whose server answers no more, and ends with it.
-func (s *session) keepAlive(every time.Duration) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
+// keepAlive asks at each tick, closes a session that did not answer until the
+// next, and ends with it.
+func (s *session) keepAlive(ticks <-chan time.Time) {
 	var answered chan struct{}
 	for {
 		select {
 		case <-s.ended:
 			return
-		case <-ticker.C:
+		case <-ticks:
 		}
 		select {
 		case <-answered:
@@ -159,7 +187,7 @@ func (s *session) keepAlive(every time.Duration) {
 		}
 		answered = make(chan struct{})
 		go func(answered chan struct{}) {
-			if s.answers() {
+			if s.alive() {
 				close(answered)
 			}
 		}(answered)

@@ -117,6 +117,7 @@ func (d *Destination) Deliver(ctx context.Context, delivery outbox.Delivery) (re
 }
 
 func (d *Destination) put(ctx context.Context, session *session, place *layout.Place) error {
+	session.answers.refill()
 	stop := context.AfterFunc(ctx, session.close)
 	defer stop()
 	folder, err := d.descend(session, place.Folders)
