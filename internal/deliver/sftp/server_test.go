@@ -56,8 +56,6 @@ type behaviour struct {
 	limit int
 	// deaf: keep-alives are not answered.
 	deaf bool
-	// asked gets each of them, if it is not nil.
-	asked chan struct{}
 }
 
 func (s *server) behave(change func(*behaviour)) {
@@ -174,9 +172,6 @@ func (s *server) secure(conn net.Conn, now behaviour) {
 	}
 	s.group.Go(func() {
 		for request := range requests {
-			if now.asked != nil {
-				now.asked <- struct{}{}
-			}
 			if !now.deaf {
 				_ = request.Reply(false, nil)
 			}

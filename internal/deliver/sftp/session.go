@@ -17,9 +17,10 @@ import (
 const (
 	// connectFor bounds a connection until it is ready.
 	connectFor = 15 * time.Second
-	// keepAliveEvery is how often a server has to show that it is there; one
-	// that does not answer until the next time is not.
+	// keepAliveEvery is how often a server has to show that it is there, and
+	// keepAliveFor how soon.
 	keepAliveEvery = 15 * time.Second
+	keepAliveFor   = 15 * time.Second
 	// maxAnswers bounds what a server may answer during one delivery, in bytes: a
 	// listing of a hundred thousand files is less than that.
 	maxAnswers = 32 << 20
@@ -64,7 +65,7 @@ func (d *Destination) connect(ctx context.Context) (*session, error) {
 	go func() {
 		ticker := time.NewTicker(keepAliveEvery)
 		defer ticker.Stop()
-		s.keepAlive(ticker.C)
+		s.keepAlive(ticker.C, keepAliveFor)
 	}()
 	return s, nil
 }
@@ -166,31 +167,18 @@ func (s *session) alive() bool {
 	return err == nil
 }
 
-// keepAlive asks at each tick, closes a session that did not answer until the
-// next, and ends with it.
-func (s *session) keepAlive(ticks <-chan time.Time) {
-	var answered chan struct{}
+// keepAlive asks at each tick, closes a session that does not answer within the
+// time, and ends with it.
+func (s *session) keepAlive(ticks <-chan time.Time, within time.Duration) {
 	for {
 		select {
 		case <-s.ended:
 			return
 		case <-ticks:
 		}
-		select {
-		case <-answered:
-			answered = nil
-		default:
-		}
-		if answered != nil {
-			s.close()
-			return
-		}
-		answered = make(chan struct{})
-		go func(answered chan struct{}) {
-			if s.alive() {
-				close(answered)
-			}
-		}(answered)
+		late := time.AfterFunc(within, s.close)
+		s.alive()
+		late.Stop()
 	}
 }
 
