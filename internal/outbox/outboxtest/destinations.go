@@ -70,10 +70,10 @@ func takeTurns(t *testing.T, s *store) {
 	counts, _ := s.share(10, 4, 2)
 	equal(t, "first claim", counts, map[string]int{"old": 2, "b": 1, "c": 1})
 	// The old backlog waits behind what came after its turn.
-	s.commit(change("z", 1, 10, "d"))
-	counts, _ = s.share(11, 2, 1)
-	equal(t, "second claim", counts, map[string]int{"old": 1, "d": 1})
-	for range 27 {
+	s.commit(change("z", 1, 9, "d"))
+	counts, _ = s.share(11, 1, 1)
+	equal(t, "second claim", counts, map[string]int{"d": 1})
+	for range 28 {
 		if counts, _ = s.share(11, 1, 1); counts["old"] != 1 {
 			t.Fatalf("claimed %v, want one of the backlog", counts)
 		}
