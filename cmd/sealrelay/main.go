@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/agentcmd"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/local"
 )
@@ -23,6 +24,6 @@ func run() int {
 
 // newRoot makes the commands that the command line needs.
 func newRoot(args []string) *cobra.Command {
-	commands := slices.Concat(serviceCommands(), local.Commands(agentKey), []cli.Command{{Name: "version", New: newVersion}})
+	commands := slices.Concat(serviceCommands(), agentcmd.Commands(), local.Commands(agentKey), []cli.Command{{Name: "version", New: newVersion}})
 	return cli.NewRoot(cli.Chosen(commands, args)...)
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/sealrelay/sealrelay/internal/agent"
 	"github.com/sealrelay/sealrelay/internal/agent/action"
 	"github.com/sealrelay/sealrelay/internal/agent/config"
+	"github.com/sealrelay/sealrelay/internal/agent/kept"
 	"github.com/sealrelay/sealrelay/internal/agent/state"
 	"github.com/sealrelay/sealrelay/internal/outbox"
-	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
 // The errors of Accept beside those of agent.Trust.
@@ -72,26 +72,18 @@ func New(c *config.Config, log zerolog.Logger) (*Agent, error) {
 		trust: trust, signer: signer, log: log, place: "state folder " + dir,
 		stopping: make(chan struct{}), settling: map[string]*settlement{},
 	}
-	if a.actions, err = action.New(c, a.open, log); err != nil {
-		return nil, err
-	}
 	if a.folder, err = state.Hold(dir); err != nil {
 		return nil, err
+	}
+	copies := &kept.Copies{Trust: trust, Folder: a.folder}
+	if a.actions, err = action.New(c, copies.Open, log); err != nil {
+		return nil, errors.Join(err, a.folder.Close())
 	}
 	return a, nil
 }
 
 // Close gives the state folder up.
 func (a *Agent) Close() error { return a.folder.Close() }
-
-// open opens the kept copy of a secret.
-func (a *Agent) open(secret string) (*secretbytes.Value, error) {
-	record, err := a.folder.Get(secret)
-	if err != nil {
-		return nil, err
-	}
-	return a.trust.Open(secret, record.Envelope, record.Statement)
-}
 
 // Run takes actions until ctx ends: first those that an earlier run of the agent
 // did not come to. From the end of ctx on Accept stores and does not wait.

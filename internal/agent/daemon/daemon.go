@@ -1,0 +1,133 @@
+// Package daemon wires an agent's parts together and runs them.
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sealrelay/sealrelay/internal/agent/config"
+	"github.com/sealrelay/sealrelay/internal/agent/poller"
+	"github.com/sealrelay/sealrelay/internal/agent/program"
+	"github.com/sealrelay/sealrelay/internal/agent/receiver"
+	shared "github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/mailbox/client"
+)
+
+// stopWithin bounds how long requests may go on when the agent stops.
+const stopWithin = 10 * time.Second
+
+// Run runs the agent until ctx ends, which is no error. It logs "agent is ready"
+// with the address once it takes deliveries.
+func Run(ctx context.Context, c *config.Config, log zerolog.Logger) (err error) {
+	if c.Receive == nil && c.Mailbox == nil {
+		return errors.New("neither receive nor mailbox is set: nothing would ever come")
+	}
+	agent, err := program.New(c, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, agent.Close()) }()
+	parts, ready, err := connect(c, agent, log)
+	if err != nil {
+		return err
+	}
+	running, ctx := errgroup.WithContext(ctx)
+	for _, part := range append(parts, agent.Run) {
+		running.Go(func() error { return part(ctx) })
+	}
+	ready.Str("agent", c.Name).Msg("agent is ready")
+	return running.Wait()
+}
+
+// part runs until its context ends.
+type part = func(context.Context) error
+
+// connect makes what brings deliveries, and the log event that tells of it.
+func connect(c *config.Config, agent *program.Agent, log zerolog.Logger) (parts []part, ready *zerolog.Event, err error) {
+	ready = log.Info()
+	if c.Mailbox != nil {
+		mailbox, err := newMailbox(c)
+		if err != nil {
+			return nil, nil, fmt.Errorf("mailbox: %w", err)
+		}
+		poll := &poller.Poller{Mailbox: mailbox, Accept: agent.Accept, Log: log}
+		parts = append(parts, func(ctx context.Context) error { poll.Run(ctx); return nil })
+		ready.Str("mailbox", c.Mailbox.URL)
+	}
+	if c.Receive != nil {
+		server, err := receiver.NewServer(c, agent.Accept, log)
+		if err != nil {
+			return nil, nil, err
+		}
+		listener, err := net.Listen("tcp", c.Receive.Listen)
+		if err != nil {
+			return nil, nil, fmt.Errorf("receive: %w", err)
+		}
+		parts = append(parts, func(ctx context.Context) error { return serve(ctx, server, listener) })
+		ready.Stringer("receive", listener.Addr())
+	}
+	return parts, ready, nil
+}
+
+// serve serves until ctx ends, and then finishes the requests that are there.
+func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.ServeTLS(listener, "", "") }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("receive: %w", err)
+	case <-ctx.Done():
+	}
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if err := server.Shutdown(within); err != nil {
+		_ = server.Close()
+	}
+	<-failed
+	return nil
+}
+
+func newMailbox(c *config.Config) (*client.Client, error) {
+	options := client.Options{URL: c.Mailbox.URL, Agent: c.Name}
+	secure := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.Mailbox.CAFile != "" {
+		data, err := shared.ReadBounded(c.Path(c.Mailbox.CAFile))
+		if err != nil {
+			return nil, err
+		}
+		secure.RootCAs = x509.NewCertPool()
+		if !secure.RootCAs.AppendCertsFromPEM(data) {
+			return nil, errors.New("ca_file has no PEM certificate")
+		}
+	}
+	if c.Mailbox.CertFile == "" {
+		key, err := c.SigningKey()
+		if err != nil {
+			return nil, err
+		}
+		options.SigningKey = key
+	} else {
+		// Read anew for each connection: certificates are renewed.
+		certFile, keyFile := c.Path(c.Mailbox.CertFile), c.Path(c.Mailbox.KeyFile)
+		secure.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+			return &pair, err
+		}
+		if _, err := secure.GetClientCertificate(nil); err != nil {
+			return nil, err
+		}
+	}
+	options.HTTP = &http.Client{Transport: &http.Transport{
+		TLSClientConfig: secure, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: 10 * time.Second,
+	}}
+	return client.New(options)
+}
