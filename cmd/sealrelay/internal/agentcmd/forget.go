@@ -1,11 +1,13 @@
 package agentcmd
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
+	"github.com/sealrelay/sealrelay/internal/agent/state"
 )
 
 func newForget() *cobra.Command {
@@ -24,7 +26,7 @@ next delivery is then taken, whatever its version is. The agent may run.`,
 			return err
 		}
 		defer func() { _ = copies.Close() }()
-		if _, err := copies.Folder.Get(args[0]); err != nil {
+		if _, err := copies.Folder.Get(args[0]); errors.Is(err, state.ErrNone) {
 			return fmt.Errorf("secret %q: %w", args[0], err)
 		}
 		return copies.Folder.Remove(args[0])
