@@ -4,10 +4,15 @@ package agentkeys
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
+
+// ErrQuarantined is wrapped by the error that says an agent is in quarantine.
+var ErrQuarantined = errors.New("agent is in quarantine")
 
 // Agent is one receiver. It is not changed once it is in a Registry.
 type Agent struct {
@@ -43,6 +48,18 @@ type Target struct {
 	Agent       string
 	Destination string
 	Key         *Key
+	// Quarantined says that nothing may be sealed for the agent, whatever its
+	// key is like.
+	Quarantined bool
+}
+
+// Check returns nil if a secret may be sealed for the target at now, and
+// otherwise an error that wraps ErrQuarantined or ErrPolicy.
+func (t Target) Check(now time.Time) error {
+	if t.Quarantined {
+		return fmt.Errorf("%w; once it can be trusted again, run `sealrelay agents release %s` and have the secret pushed again", ErrQuarantined, t.Agent)
+	}
+	return t.Key.Check(now)
 }
 
 // Registry knows the agents and groups. It does not change and is safe for

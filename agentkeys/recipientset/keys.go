@@ -11,14 +11,15 @@ import (
 )
 
 // New makes the set of a secret's targets, good for a time from now on and not
-// signed yet. A target whose key fails the policy now is Blocked. The targets
+// signed yet. A target is Blocked whose key fails the policy
+// now, or whose agent is in quarantine. The targets
 // are in the order of agentkeys.Registry.Select.
 func New(source, secret string, targets []agentkeys.Target, now time.Time, validity time.Duration) (Set, error) {
 	now = now.UTC().Truncate(time.Second)
 	set := Set{Source: source, Secret: secret, IssuedAt: now, ExpiresAt: now.Add(validity)}
 	for _, from := range targets {
 		target := name(from)
-		if err := from.Key.Check(now); err != nil {
+		if err := from.Check(now); err != nil {
 			target.Blocked = err.Error()
 		} else if err := set.add(from.Key); err != nil {
 			return Set{}, fmt.Errorf("key of agent %s: %w", from.Agent, err)

@@ -55,6 +55,9 @@ type App struct {
 	observed    *observed
 	dispatcher  *deliver.Dispatcher
 	mailbox     *mailbox.Mailbox
+	// quarantined are the agents that intake was told of; only one goroutine at a
+	// time reads them anew.
+	quarantined map[string]bool
 
 	hooks, admin   *http.Server
 	hooksListener  net.Listener
@@ -93,6 +96,9 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	a.intake = intake.New(a.store, signer.Signer, signer.seed, a.log, built.Rules)
+	if err := a.readQuarantine(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("read who is in quarantine: %w", err), a.store.Close())
+	}
 	a.recipients = signer.recipients
 	a.observed = newObserved(a.store, options.Version)
 	a.mailbox, err = mailbox.New(mailbox.Options{Outbox: a.store, Agents: a.caller, Issuer: cfg.Issuer, Log: a.log})
@@ -192,6 +198,7 @@ func (a *App) Start() error {
 	a.background.Go(func() { a.dispatcher.Run(ctx) })
 	a.background.Go(func() { a.forget(ctx) })
 	a.background.Go(func() { a.alert(ctx) })
+	a.background.Go(func() { a.watchQuarantine(ctx) })
 	a.background.Go(func() { a.watch(ctx, a.store.Failed()) })
 	a.serve(a.hooks, a.hooksListener)
 	if a.admin != nil {

@@ -75,7 +75,7 @@ func (o *observed) writeStates(ctx context.Context, page *metrics.Page) {
 		}
 	}
 	if holds, err := o.store.Holds(ctx); err == nil && len(holds) > 0 {
-		page.Family("sealrelay_destination_held", metrics.GaugeType, "1 for each destination that is paused by an operator or keeps failing; an empty destination stands for all of the agent's.")
+		page.Family("sealrelay_destination_held", metrics.GaugeType, "1 for each destination that is quarantined or paused by an operator, or keeps failing; an empty destination stands for all of the agent's.")
 		for _, hold := range holds {
 			page.Sample("sealrelay_destination_held", 1, metrics.Label{Name: "agent", Value: hold.Agent},
 				metrics.Label{Name: "destination", Value: hold.Destination.Destination}, metrics.Label{Name: "why", Value: hold.Why()})

@@ -37,6 +37,8 @@ const (
 	DeliveryRetried   Kind = "delivery.retried"
 	DeliveryPaused    Kind = "delivery.paused"
 	DeliveryResumed   Kind = "delivery.resumed"
+	AgentQuarantined  Kind = "agent.quarantined"
+	AgentReleased     Kind = "agent.released"
 )
 
 // Row is one row of the chain.

@@ -64,6 +64,10 @@ func (in *Intake) decide(ev *event) error {
 	if len(ev.targets) == 0 {
 		return fmt.Errorf("%w: no route matches %q of source %s, or it leads to no agent with a key and a destination; correct the routes, reload, and send the event again", ErrNoRoute, ev.Secret, ev.source.Name)
 	}
+	quarantined := *in.quarantined.Load()
+	for i := range ev.targets {
+		ev.targets[i].Quarantined = quarantined[ev.targets[i].Agent]
+	}
 	// A sender whose clock is ahead must not make later events look old.
 	if ev.OccurredAt.After(ev.received) {
 		ev.OccurredAt = ev.received

@@ -44,7 +44,9 @@ type Intake struct {
 	log     zerolog.Logger
 	locks   nameLocks
 	latest  latest
-	rules   atomic.Pointer[Rules]
+	// quarantined are the agents in quarantine.
+	quarantined atomic.Pointer[map[string]bool]
+	rules       atomic.Pointer[Rules]
 }
 
 // New makes an Intake. digestSecret, at least 32 secret bytes that outlive a
@@ -52,6 +54,7 @@ type Intake struct {
 func New(store Store, signer *statement.Signer, digestSecret []byte, log zerolog.Logger, rules *Rules) *Intake {
 	in := &Intake{store: store, signer: signer, digests: newDigests(digestSecret), log: log}
 	in.SetRules(rules)
+	in.SetQuarantined(nil)
 	return in
 }
 
@@ -60,6 +63,10 @@ func (in *Intake) Rules() *Rules { return in.rules.Load() }
 
 // SetRules puts new rules in force for requests that come from now on.
 func (in *Intake) SetRules(rules *Rules) { in.rules.Store(rules) }
+
+// SetQuarantined says which agents get nothing, for requests that come from now
+// on. The map is not changed any more.
+func (in *Intake) SetQuarantined(agents map[string]bool) { in.quarantined.Store(&agents) }
 
 // event is an event on its way, with what is decided about it.
 type event struct {
@@ -206,7 +213,7 @@ func (in *Intake) unchanged(ev *event, prior outbox.Prior) (bool, error) {
 		return false, nil
 	}
 	// A deletion needs no key that is fit for anything.
-	usable := func(i int) bool { return ev.Value == nil || ev.targets[i].Key.Check(ev.received) == nil }
+	usable := func(i int) bool { return ev.Value == nil || ev.targets[i].Check(ev.received) == nil }
 	digest, err := in.digests.ofValue(ev, usable)
 	return hmac.Equal(digest, prior.Digest), err
 }
@@ -237,8 +244,8 @@ func (in *Intake) commit(ctx context.Context, ev *event, version int64, digest [
 		Status: wire.Accepted, EventID: ev.ID, Secret: ev.Secret, Version: version,
 		AcceptedAt: ev.received, Agents: outcomes(sealed),
 	}
-	if blocked := blockedOnly(answer.Agents); ev.source.Strict && len(blocked) > 0 {
-		return wire.Answer{}, fmt.Errorf("%w: agent %s: %s", ErrKeyRefused, blocked[0].Agent, blocked[0].Detail)
+	if err := strict(ev, sealed); err != nil {
+		return wire.Answer{}, err
 	}
 	stored, err := json.Marshal(answer)
 	if err != nil {
@@ -262,6 +269,21 @@ func (in *Intake) commit(ctx context.Context, ev *event, version int64, digest [
 		Int64("version", version).Str("operation", string(ev.Operation)).Int("agents", len(answer.Agents)).
 		Int("blocked", len(blockedOnly(answer.Agents))).Msg("event accepted")
 	return answer, nil
+}
+
+// strict refuses an event whose source wants every agent to get it. It does not
+// count those in quarantine: the others are to get what replaces the secrets
+// that such an agent knows.
+func strict(ev *event, sealed []outbox.Sealed) error {
+	if !ev.source.Strict {
+		return nil
+	}
+	for i := range sealed {
+		if sealed[i].Blocked != "" && !ev.targets[i].Quarantined {
+			return fmt.Errorf("%w: agent %s: %s", ErrKeyRefused, sealed[i].Agent, sealed[i].Blocked)
+		}
+	}
+	return nil
 }
 
 func entry(ev *event, version int64, agents []wire.AgentOutcome) audit.Entry {

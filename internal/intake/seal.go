@@ -32,6 +32,9 @@ func (in *Intake) seal(ev *event, version int64) ([]outbox.Sealed, error) {
 	parallel(len(ev.targets), func(i int) {
 		target := ev.targets[i]
 		made := envelopes[target.Key]
+		if ev.Operation != hooks.Delete && target.Quarantined {
+			made = &envelope{blocked: target.Check(ev.received)}
+		}
 		sealed[i] = outbox.Sealed{
 			Agent: target.Agent, Destination: target.Destination,
 			Format: target.Key.Format.Name, KeyID: target.Key.ID,
@@ -55,9 +58,10 @@ func (in *Intake) seal(ev *event, version int64) ([]outbox.Sealed, error) {
 	return sealed, nil
 }
 
-// sealKeys makes the envelope of each key among the targets. A delete has no
-// value: its envelopes are empty, and no key needs to be fit for anything. What
-// the sender has sealed is taken as it is.
+// sealKeys makes the envelope of each key among the targets, but for those in
+// quarantine. A delete has no value: its envelopes are empty, no key needs to be
+// fit for anything, and it stays pending for an agent in quarantine. What the
+// sender has sealed is taken as it is.
 func sealKeys(ev *event) (map[*agentkeys.Key]*envelope, error) {
 	if ev.sealed != nil {
 		return ev.sealed.envelopes, ev.sealed.changed
@@ -65,6 +69,9 @@ func sealKeys(ev *event) (map[*agentkeys.Key]*envelope, error) {
 	var keys []*agentkeys.Key
 	envelopes := make(map[*agentkeys.Key]*envelope, len(ev.targets))
 	for _, target := range ev.targets {
+		if target.Quarantined && ev.Operation != hooks.Delete {
+			continue
+		}
 		if envelopes[target.Key] == nil {
 			envelopes[target.Key] = &envelope{}
 			keys = append(keys, target.Key)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
 	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
@@ -90,6 +91,9 @@ func matchKeys(ev *event, body adapters.Sealed) (*sealed, error) {
 	}
 	wanted := map[envelopeName]bool{}
 	for _, target := range ev.targets {
+		if target.Quarantined {
+			continue
+		}
 		wanted[nameOf(target.Key)] = true
 		if out.envelopes[target.Key] != nil {
 			continue
@@ -105,11 +109,17 @@ func matchKeys(ev *event, body adapters.Sealed) (*sealed, error) {
 		out.envelopes[target.Key] = made
 	}
 	for name := range given {
-		if !wanted[name] {
+		if !wanted[name] && !quarantinedKey(ev, name) {
 			out.changed = changed("an envelope is for a key that nobody gets it with")
 		}
 	}
 	return out, nil
+}
+
+// quarantinedKey says whether only agents in quarantine have the key. Its
+// envelope, made from a set of before, is not used.
+func quarantinedKey(ev *event, name envelopeName) bool {
+	return slices.ContainsFunc(ev.targets, func(t agentkeys.Target) bool { return t.Quarantined && nameOf(t.Key) == name })
 }
 
 // match checks the envelope for the target's key; bytes are nil if there is

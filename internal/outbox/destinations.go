@@ -37,14 +37,16 @@ type Health struct {
 	News, Turned bool
 }
 
-// Hold is why nothing, or next to nothing, of a destination is claimed. Either
-// Paused or Broken is set; a destination may have several.
+// Hold is why nothing, or next to nothing, of a destination is claimed. One of
+// Quarantined, Paused and Broken is set; a destination may have several.
 type Hold struct {
-	// Destination is empty within it if all of the agent's are paused.
+	// Destination is empty within it if it is for all of the agent's.
 	Destination
-	// Paused and By are when an operator paused it and who that was.
-	Paused time.Time
-	By     string
+	// Quarantined is when an operator put the agent in quarantine, Paused when
+	// one paused the destination; By is who that was.
+	Quarantined time.Time
+	Paused      time.Time
+	By          string
 	// Broken is since when, Faults and Reason why, and Until when it is tried
 	// again.
 	Broken time.Time
@@ -53,12 +55,15 @@ type Hold struct {
 	Until  time.Time
 }
 
-// Why is "paused" or "failing".
+// Why is "quarantined", "paused" or "failing".
 func (h Hold) Why() string {
-	if h.Paused.IsZero() {
-		return "failing"
+	switch {
+	case !h.Quarantined.IsZero():
+		return "quarantined"
+	case !h.Paused.IsZero():
+		return "paused"
 	}
-	return "paused"
+	return "failing"
 }
 
 // Attempt is what is kept of a settled attempt at a delivery.

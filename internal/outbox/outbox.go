@@ -278,7 +278,19 @@ type Outbox interface {
 	// pauses of the agent. It returns how many it ended; if none, there is no
 	// audit row.
 	Resume(ctx context.Context, at Destination, entry audit.Entry) (int, error)
-	// Holds lists what is paused or broken, by agent and destination.
+	// Quarantine keeps everything from the agent until Release: nothing of it is
+	// claimed, and what waits for it to be fetched becomes Pending. What comes
+	// meanwhile is for the caller to block. Attempts that run are not stopped. It
+	// returns false, and writes no audit row, if the agent is in quarantine.
+	Quarantine(ctx context.Context, agent string, entry audit.Entry) (bool, error)
+	// Release ends the quarantine of the agent, whose pauses stay. It returns
+	// false, and writes no audit row, if the agent is not in quarantine.
+	Release(ctx context.Context, agent string, entry audit.Entry) (bool, error)
+	// Copies reads the copies of secrets in the order of their names. The
+	// filter's Awaited does not count.
+	Copies(ctx context.Context, filter SecretFilter) ([]Copies, error)
+	// Holds lists what is quarantined, paused or broken, by agent and
+	// destination.
 	Holds(ctx context.Context) ([]Hold, error)
 	// Attempts are the latest settled attempts at a delivery, oldest first, no
 	// more than KeptAttempts.

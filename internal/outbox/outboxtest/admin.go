@@ -318,14 +318,17 @@ func calls(o outbox.Outbox) map[string]func(context.Context) error {
 			_, err := o.Resume(ctx, files("web"), pauseEntry(audit.DeliveryResumed, 0))
 			return err
 		},
-		"Holds":    func(ctx context.Context) error { _, err := o.Holds(ctx); return err },
-		"Attempts": func(ctx context.Context) error { _, err := o.Attempts(ctx, key("web", "db")); return err },
-		"Get":      func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
-		"List":     func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
-		"Count":    func(ctx context.Context) error { _, err := o.Count(ctx); return err },
-		"Audit":    func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
-		"Forget":   func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
-		"Probe":    o.Probe,
+		"Holds":      func(ctx context.Context) error { _, err := o.Holds(ctx); return err },
+		"Attempts":   func(ctx context.Context) error { _, err := o.Attempts(ctx, key("web", "db")); return err },
+		"Quarantine": func(ctx context.Context) error { _, err := o.Quarantine(ctx, "web", entry); return err },
+		"Release":    func(ctx context.Context) error { _, err := o.Release(ctx, "web", entry); return err },
+		"Copies":     func(ctx context.Context) error { _, err := o.Copies(ctx, outbox.SecretFilter{}); return err },
+		"Get":        func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
+		"List":       func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
+		"Count":      func(ctx context.Context) error { _, err := o.Count(ctx); return err },
+		"Audit":      func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
+		"Forget":     func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
+		"Probe":      o.Probe,
 	}
 }
 

@@ -50,6 +50,11 @@ func (discard) Pause(context.Context, outbox.Destination, audit.Entry) (bool, er
 func (discard) Resume(context.Context, outbox.Destination, audit.Entry) (int, error) {
 	return 0, nil
 }
+func (discard) Quarantine(context.Context, string, audit.Entry) (bool, error) { return false, nil }
+func (discard) Release(context.Context, string, audit.Entry) (bool, error)    { return false, nil }
+func (discard) Copies(context.Context, outbox.SecretFilter) ([]outbox.Copies, error) {
+	return nil, nil
+}
 func (discard) Holds(context.Context) ([]outbox.Hold, error) { return nil, nil }
 func (discard) Attempts(context.Context, outbox.Key) ([]outbox.Attempt, error) {
 	return nil, nil

@@ -79,6 +79,12 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"pause keeps a running claim", pauseKeepsClaim},
 		{"the latest attempts are kept", attemptsAreKept},
 
+		{"nothing is claimed for an agent in quarantine", quarantine},
+		{"what waits is recalled into quarantine", quarantineRecalls},
+		{"a claim from before the quarantine leaves nothing to fetch", quarantineClaimed},
+		{"a release and the time to give up", releaseClock},
+		{"who has a copy", copies},
+
 		{"an event whose ID begins alike", repeated},
 		{"news is awaited until the value comes", awaitedIsSettled},
 		{"a value before the news", valueBeforeNews},

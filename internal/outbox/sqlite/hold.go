@@ -42,7 +42,7 @@ func (o *Outbox) audited(ctx context.Context, entry audit.Entry, change func(*tx
 		changed, err = change(t)
 		switch {
 		case err != nil:
-			return fmt.Errorf("write a pause: %w", err)
+			return fmt.Errorf("write what is held: %w", err)
 		case changed == 0:
 			return nil
 		}
@@ -61,8 +61,8 @@ func (o *Outbox) Holds(ctx context.Context) ([]outbox.Hold, error) {
 		return r.holds.query(func(row []driver.Value) error {
 			holds = append(holds, outbox.Hold{
 				Destination: outbox.Destination{Agent: row[0].(string), Destination: row[1].(string)},
-				Paused:      moment(row[2]), By: row[3].(string),
-				Broken: moment(row[4]), Faults: int(row[5].(int64)), Reason: row[6].(string), Until: moment(row[7]),
+				Quarantined: moment(row[2]), Paused: moment(row[3]), By: row[4].(string),
+				Broken: moment(row[5]), Faults: int(row[6].(int64)), Reason: row[7].(string), Until: moment(row[8]),
 			})
 			return nil
 		})

@@ -37,11 +37,12 @@ func (r *reader) queries() map[**stmt]string {
 		&r.get: `SELECT ` + deliveryColumns + `, statement, envelope FROM deliveries
 			WHERE agent = ? AND destination = ? AND secret = ?`,
 		&r.nextDue: `SELECT agent, destination, max(turn, broken_until), max((` + firstDue + `), broken_until) FROM destinations AS d
-			WHERE turn IS NOT NULL AND NOT ` + paused + ` ORDER BY max(turn, broken_until)`,
+			WHERE turn IS NOT NULL AND NOT ` + held + ` ORDER BY max(turn, broken_until)`,
 		&r.attempts: `SELECT at, version, state, reason FROM attempts WHERE delivery =
 			(SELECT id FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?) ORDER BY fence`,
-		&r.holds: `SELECT agent, destination, paused_at, actor, NULL, 0, '', NULL FROM pauses
-			UNION ALL SELECT agent, destination, NULL, '', broken_since, faults, reason, broken_until
+		&r.holds: `SELECT agent, '', at, NULL, actor, NULL, 0, '', NULL FROM quarantines
+			UNION ALL SELECT agent, destination, NULL, paused_at, actor, NULL, 0, '', NULL FROM pauses
+			UNION ALL SELECT agent, destination, NULL, NULL, '', broken_since, faults, reason, broken_until
 			FROM destinations WHERE broken_since IS NOT NULL`,
 		// Each of the parts reads an index and no delivery.
 		&r.count: `SELECT state, count(*) FROM deliveries WHERE state IN ('dead', 'blocked') GROUP BY state

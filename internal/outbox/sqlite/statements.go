@@ -13,6 +13,8 @@ type writeStmts struct {
 	destinationFirst, destinationUpdate        *stmt
 	destinationWake                            *stmt
 	pauseInsert, pauseDelete, resumeClock      *stmt
+	quarantineInsert, quarantineDelete         *stmt
+	quarantineRecall, releaseClock             *stmt
 	ackSelect, ackUpdate                       *stmt
 	awaitUpsert, awaitAlert                    *stmt
 	auditHead, auditInsert, eventForget, probe *stmt
@@ -27,6 +29,16 @@ const firstDue = `SELECT min(due) FROM deliveries WHERE agent = d.agent AND dest
 
 // paused says whether the destination d is.
 const paused = `EXISTS (SELECT 1 FROM pauses AS p WHERE p.agent = d.agent AND p.destination IN ('', d.destination))`
+
+// quarantined says whether the agent of d is.
+const quarantined = `EXISTS (SELECT 1 FROM quarantines AS q WHERE q.agent = d.agent)`
+
+// settledState is what the outcome o makes of the delivery d that it is for:
+// nothing is left for an agent in quarantine to fetch.
+const settledState = `iif(o.state = 'waiting' AND ` + quarantined + `, 'pending', o.state)`
+
+// held says whether nothing of the destination d may be claimed.
+const held = `(` + paused + ` OR ` + quarantined + `)`
 
 func (s *writeStmts) prepare(c *conn) error { return c.prepareAll(s.queries()) }
 
@@ -61,7 +73,7 @@ func (s *writeStmts) queries() map[**stmt]string {
 		&s.deliveryExists: `SELECT 1 FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?`,
 
 		&s.claimTurns: `SELECT agent, destination FROM destinations AS d
-			WHERE turn IS NOT NULL AND max(turn, broken_until) <= ? AND NOT ` + paused + ` ORDER BY max(turn, broken_until)`,
+			WHERE turn IS NOT NULL AND max(turn, broken_until) <= ? AND NOT ` + held + ` ORDER BY max(turn, broken_until)`,
 		&s.claimDue: `SELECT ` + deliveryColumns + `, statement, envelope, id, (SELECT version FROM secrets WHERE name = secret)
 			FROM deliveries WHERE agent = ? AND destination = ? AND state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?`,
 		&s.claimLease:  `UPDATE deliveries SET leased = 1, fence = fence + 1, due = ? WHERE id = ?`,
@@ -72,8 +84,8 @@ func (s *writeStmts) queries() map[**stmt]string {
 		&s.settle: `WITH o (agent, destination, secret, fence, version, state, due, reason, at, receipt) AS (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?))
 			UPDATE deliveries AS d SET
 				leased = 0,
-				state = iif(d.version = o.version, o.state, d.state),
-				due = iif(d.version = o.version, o.due, o.at),
+				state = iif(d.version = o.version, ` + settledState + `, d.state),
+				due = iif(d.version = o.version AND o.state = ` + settledState + `, o.due, o.at),
 				reason = iif(d.version = o.version, o.reason, d.reason),
 				attempts = d.attempts + (d.version = o.version AND o.state NOT IN ('delivered', 'waiting')),
 				delivered_version = iif(o.state = 'delivered', max(d.delivered_version, o.version), d.delivered_version),
@@ -96,6 +108,11 @@ func (s *writeStmts) queries() map[**stmt]string {
 		&s.pauseInsert: `INSERT INTO pauses (agent, destination, paused_at, actor) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		&s.pauseDelete: `DELETE FROM pauses WHERE agent = ?1 AND (?2 = '' OR destination = ?2)`,
 		&s.resumeClock: `UPDATE destinations AS d SET resumed_at = ?3 WHERE agent = ?1 AND (?2 = '' OR destination = ?2) AND ` + paused,
+
+		&s.quarantineInsert: `INSERT INTO quarantines (agent, at, actor) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+		&s.quarantineDelete: `DELETE FROM quarantines WHERE agent = ?`,
+		&s.quarantineRecall: `UPDATE deliveries SET state = 'pending', due = ?2, updated_at = ?2 WHERE agent = ?1 AND state = 'waiting' RETURNING destination`,
+		&s.releaseClock:     `UPDATE destinations SET resumed_at = ?2 WHERE agent = ?1`,
 
 		&s.ackSelect: `SELECT version, delivered_version, receipt <> '' AND (state IN ('delivered', 'blocked') OR version <> delivered_version) FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?`,
 		// Whoever holds a claim of the row has nothing more to say of it.

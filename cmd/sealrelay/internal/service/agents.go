@@ -25,7 +25,8 @@ type keyView struct {
 }
 
 func newAgents() *cobra.Command {
-	return cli.Parent("agents", "Look at the agents and their keys", newAgentsList(), newAgentsVerify())
+	return cli.Parent("agents", "Look at the agents and their keys, and keep them from what they should not get",
+		newAgentsList(), newAgentsVerify(), newAgentsQuarantine(), newAgentsRelease())
 }
 
 func newAgentsList() *cobra.Command {

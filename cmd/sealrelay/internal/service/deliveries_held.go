@@ -10,7 +10,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
-// holds are what is paused or keeps failing.
+// holds are what is quarantined, is paused or keeps failing.
 type holds []outbox.Hold
 
 // holdView is what is shown of a hold.
@@ -43,16 +43,18 @@ func (h holds) views(at outbox.Destination) []holdView {
 }
 
 func viewOfHold(hold outbox.Hold) holdView {
-	view := holdView{Why: hold.Why(), Since: set(hold.Paused), By: hold.By, Failures: hold.Faults, Reason: hold.Reason, Until: set(hold.Until)}
-	if view.Since == nil {
-		view.Since = set(hold.Broken)
+	view := holdView{Why: hold.Why(), By: hold.By, Failures: hold.Faults, Reason: hold.Reason, Until: set(hold.Until)}
+	for _, since := range []time.Time{hold.Quarantined, hold.Paused, hold.Broken} {
+		if !since.IsZero() {
+			view.Since = set(since)
+		}
 	}
 	return view
 }
 
 func (v holdView) text() string {
 	if v.By != "" {
-		return fmt.Sprintf("paused since %s by %s", timeText(v.Since), v.By)
+		return fmt.Sprintf("%s since %s by %s", v.Why, timeText(v.Since), v.By)
 	}
 	return fmt.Sprintf("failing since %s, %d in a row, tried again at %s: %s", timeText(v.Since), v.Failures, timeText(v.Until), v.Reason)
 }

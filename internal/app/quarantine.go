@@ -1,0 +1,46 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"time"
+)
+
+// quarantineEvery is how often it is looked which agents are in quarantine. The
+// outbox itself keeps what it has from them at once; this is for what comes.
+const quarantineEvery = 2 * time.Second
+
+// watchQuarantine keeps intake told of the agents in quarantine.
+func (a *App) watchQuarantine(ctx context.Context) {
+	ticker := time.NewTicker(quarantineEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := a.readQuarantine(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error().Err(err).Msg("it is not known which agents are in quarantine; those known before are kept in it")
+		}
+	}
+}
+
+func (a *App) readQuarantine(ctx context.Context) error {
+	holds, err := a.store.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	agents := map[string]bool{}
+	for _, hold := range holds {
+		if !hold.Quarantined.IsZero() {
+			agents[hold.Agent] = true
+		}
+	}
+	if !maps.Equal(agents, a.quarantined) {
+		a.intake.SetQuarantined(agents)
+		a.quarantined = agents
+		a.log.Warn().Int("agents", len(agents)).Msg("the agents in quarantine changed; `sealrelay deliveries list` names them")
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+// Package standing says how those who should have a secret stand with it: what
+// a key could open, and which secrets must be sent again. The service cannot
+// open what it holds, so it can only tell.
+package standing
+
+import (
+	"context"
+
+	"github.com/sealrelay/sealrelay/internal/outbox"
+)
+
+// Store is what is needed of the outbox.
+type Store interface {
+	Copies(ctx context.Context, filter outbox.SecretFilter) ([]outbox.Copies, error)
+}
+
+// each calls visit for the copies of every secret that the filter selects, in
+// the order of their names.
+func each(ctx context.Context, store Store, filter outbox.SecretFilter, visit func(*outbox.Copies)) error {
+	for {
+		page, err := store.Copies(ctx, filter)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for i := range page {
+			visit(&page[i])
+		}
+		filter.After = page[len(page)-1].Secret
+	}
+}
