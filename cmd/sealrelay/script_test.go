@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"hup":           services.hup,
 			"waitlog":       services.waitLog,
 			"waitdelivered": waitDelivered,
+			"metric":        metric,
 		},
 	})
 }
@@ -227,4 +230,29 @@ func waitDelivered(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%v is not delivered: %s", args, out.String())
 		}
 	}
+}
+
+// metric NAME VALUE waits until the service shows it.
+func metric(ts *testscript.TestScript, _ bool, args []string) {
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		page := scrape(ts)
+		if strings.Contains(page, "\n"+args[0]+" "+args[1]+"\n") {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%v is not shown:\n%s", args, page)
+		}
+	}
+}
+
+func scrape(ts *testscript.TestScript) string {
+	answer, err := http.Get("http://" + ts.Getenv("ADMIN") + "/metrics")
+	ts.Check(err)
+	defer func() { _ = answer.Body.Close() }()
+	page, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	return string(page)
 }

@@ -65,6 +65,8 @@ type App struct {
 	stopBackground context.CancelFunc
 	background     sync.WaitGroup
 	failed         chan error
+	// reloaded has room for one signal.
+	reloaded chan struct{}
 }
 
 // OutboxPath is where the configuration's outbox is.
@@ -76,7 +78,7 @@ func OutboxPath(cfg *config.Config) string {
 // listens to nothing yet. Close the App with Stop, whether it was started or
 // not.
 func New(ctx context.Context, cfg *config.Config, options Options) (*App, error) {
-	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), stopBackground: func() {}}
+	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), reloaded: make(chan struct{}, 1), stopBackground: func() {}}
 	built, err := a.build(cfg)
 	if err != nil {
 		return nil, err
@@ -199,6 +201,7 @@ func (a *App) Start() error {
 	a.background.Go(func() { a.forget(ctx) })
 	a.background.Go(func() { a.alert(ctx) })
 	a.background.Go(func() { a.watchQuarantine(ctx) })
+	a.background.Go(func() { a.watchNeeds(ctx) })
 	a.background.Go(func() { a.watch(ctx, a.store.Failed()) })
 	a.serve(a.hooks, a.hooksListener)
 	if a.admin != nil {
@@ -290,6 +293,10 @@ func (a *App) Reload(cfg *config.Config) error {
 	a.built.Store(built)
 	a.intake.SetRules(built.Rules)
 	a.mailbox.Reloaded()
+	select {
+	case a.reloaded <- struct{}{}:
+	default:
+	}
 	reportKeys(a.log, built.Rules.Registry(), time.Now())
 	a.log.Info().Msg("configuration reloaded")
 	return nil

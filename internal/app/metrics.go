@@ -21,6 +21,7 @@ type observed struct {
 	hooks    *metrics.Histogram
 	attempts *metrics.Histogram
 	overdue  *metrics.Counter
+	needs    needs
 }
 
 func newObserved(store outbox.Outbox, version string) *observed {
@@ -59,6 +60,7 @@ func (o *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.attempts.Write(&page)
 	o.hooks.Write(&page)
 	o.overdue.Write(&page)
+	o.needs.write(&page)
 	w.Header().Set("Content-Type", metrics.ContentType)
 	_, _ = w.Write(page.Bytes()) // Who asked is gone if it fails.
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"time"
+
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
 // quarantineEvery is how often it is looked which agents are in quarantine. The
@@ -27,15 +29,9 @@ func (a *App) watchQuarantine(ctx context.Context) {
 }
 
 func (a *App) readQuarantine(ctx context.Context) error {
-	holds, err := a.store.Holds(ctx)
+	agents, err := standing.Quarantined(ctx, a.store)
 	if err != nil {
 		return err
-	}
-	agents := map[string]bool{}
-	for _, hold := range holds {
-		if !hold.Quarantined.IsZero() {
-			agents[hold.Agent] = true
-		}
 	}
 	if !maps.Equal(agents, a.quarantined) {
 		a.intake.SetQuarantined(agents)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -165,6 +166,9 @@ func (s Source) check(ch *checker, name string) {
 	}
 	if s.RecipientsValidFor < time.Minute || s.RecipientsValidFor > recipientset.MaxValidity {
 		ch.add("%s: recipients_valid_for must be 1m to 744h", where)
+	}
+	if len(s.RepushCommand) > 0 && (s.RepushCommand[0] == "" || strings.Contains(s.RepushCommand[0], "{secret}")) {
+		ch.add("%s: repush_command must begin with a program, which {secret} cannot be", where)
 	}
 	if s.ClientCertificate != nil && s.ClientCertificate.CAFile == "" {
 		ch.add("%s: client_certificate: ca_file is missing", where)

@@ -165,6 +165,11 @@ type Source struct {
 	// RecipientsValidFor is how long the recipients are good that a source
 	// fetches which seals by itself. 1m to 744h. Default: 24h
 	RecipientsValidFor time.Duration `yaml:"recipients_valid_for"`
+	// RepushCommand is the program, with its arguments, that makes the password
+	// manager send a secret again: `sealrelay secrets list --needs-push` shows it,
+	// and runs it with --run. {secret} in an argument stands for the secret's
+	// name. There is no shell. Default: none
+	RepushCommand []string `yaml:"repush_command"`
 }
 
 // ClientCertificate is what a sender's TLS client certificate must be.

@@ -3,6 +3,7 @@ package intake
 import (
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -49,15 +50,35 @@ type Route struct {
 	To agentkeys.Selection
 }
 
+// Receivers are the targets of a secret of the source, in the order of
+// agentkeys.Registry.Select. If there is no source of that name they are those
+// of any source that may write the secret.
+func (r *Rules) Receivers(source, secret string) []agentkeys.Target {
+	if from := r.sources[source]; from != nil {
+		return r.route(from, secret)
+	}
+	var selections []agentkeys.Selection
+	for _, name := range slices.Sorted(maps.Keys(r.sources)) {
+		if from := r.sources[name]; matchAny(from.MayWrite, secret) {
+			selections = append(selections, r.selections(from, secret)...)
+		}
+	}
+	return r.registry.Select(selections...)
+}
+
 // route returns the targets of all routes that match, each once.
 func (r *Rules) route(source *Source, secret string) []agentkeys.Target {
+	return r.registry.Select(r.selections(source, secret)...)
+}
+
+func (r *Rules) selections(source *Source, secret string) []agentkeys.Selection {
 	var selections []agentkeys.Selection
 	for _, route := range r.routes {
 		if matchAny(route.Secrets, secret) && agentkeys.HasLabels(source.Labels, route.Labels) {
 			selections = append(selections, route.To)
 		}
 	}
-	return r.registry.Select(selections...)
+	return selections
 }
 
 func matchAny(globs []string, name string) bool {

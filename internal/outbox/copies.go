@@ -8,8 +8,9 @@ type Copy struct {
 	State            State
 	Version          int64
 	DeliveredVersion int64
-	// KeyID names the key that Version is sealed for, or would be if it were
-	// not blocked; Reason is the row's.
+	// Format and KeyID are how Version is sealed, or would be if it were not
+	// blocked; Reason is the row's.
+	Format string
 	KeyID  string
 	Reason string
 	Source string

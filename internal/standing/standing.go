@@ -14,6 +14,32 @@ type Store interface {
 	Copies(ctx context.Context, filter outbox.SecretFilter) ([]outbox.Copies, error)
 }
 
+// HoldStore tells what is held.
+type HoldStore interface {
+	Holds(ctx context.Context) ([]outbox.Hold, error)
+}
+
+// QuarantineStore tells of copies and of what is held.
+type QuarantineStore interface {
+	Store
+	HoldStore
+}
+
+// Quarantined are the agents in quarantine.
+func Quarantined(ctx context.Context, store HoldStore) (map[string]bool, error) {
+	holds, err := store.Holds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	agents := map[string]bool{}
+	for _, hold := range holds {
+		if !hold.Quarantined.IsZero() {
+			agents[hold.Agent] = true
+		}
+	}
+	return agents, nil
+}
+
 // each calls visit for the copies of every secret that the filter selects, in
 // the order of their names.
 func each(ctx context.Context, store Store, filter outbox.SecretFilter, visit func(*outbox.Copies)) error {

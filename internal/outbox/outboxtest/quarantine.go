@@ -109,16 +109,16 @@ func copies(t *testing.T, s *store) {
 		t.Fatal(err)
 	}
 	at2 := func(agent string) outbox.Destination { return outbox.Destination{Agent: agent, Destination: "files"} }
-	blocked := outbox.Copy{At: at2(there.Agent), State: outbox.Blocked, Version: 2, DeliveredVersion: 1, KeyID: "key-" + there.Agent, Reason: "expired", Source: "vault", Opens: true}
+	blocked := outbox.Copy{At: at2(there.Agent), State: outbox.Blocked, Version: 2, DeliveredVersion: 1, Format: "age", KeyID: "key-" + there.Agent, Reason: "expired", Source: "vault", Opens: true}
 	other := map[string]string{"web": "batch", "batch": "web"}[there.Agent]
-	behind := outbox.Copy{At: at2(other), State: outbox.Pending, Version: 1, KeyID: "key-" + other, Source: "vault", Opens: true}
+	behind := outbox.Copy{At: at2(other), State: outbox.Pending, Version: 1, Format: "age", KeyID: "key-" + other, Source: "vault", Opens: true}
 	of := []outbox.Copy{blocked, behind}
 	if other < there.Agent {
 		of = []outbox.Copy{behind, blocked}
 	}
 	want := []outbox.Copies{
 		{Secret: "a", Version: 2, ReceivedAt: at(2), Copies: of},
-		{Secret: "b", Version: 1, ReceivedAt: at(3), Copies: []outbox.Copy{{At: at2("web"), State: outbox.Blocked, Version: 1, KeyID: "key-web", Reason: "expired", Source: "vault"}}},
+		{Secret: "b", Version: 1, ReceivedAt: at(3), Copies: []outbox.Copy{{At: at2("web"), State: outbox.Blocked, Version: 1, Format: "age", KeyID: "key-web", Reason: "expired", Source: "vault"}}},
 		{Secret: "c", Version: 2, Deleted: true, ReceivedAt: at(5)},
 	}
 	equal(t, "copies", got, want)

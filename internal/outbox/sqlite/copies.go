@@ -19,7 +19,7 @@ func (o *Outbox) Copies(ctx context.Context, filter outbox.SecretFilter) ([]outb
 		limit = listLimit
 	}
 	query := `SELECT s.name, s.version, s.deleted, s.received_at, d.agent, d.destination, d.state, d.version,
-			d.delivered_version, d.key_id, d.reason, d.source, d.state <> 'blocked' OR d.fence > 0
+			d.delivered_version, d.format, d.key_id, d.reason, d.source, d.state <> 'blocked' OR d.fence > 0
 		FROM (` + some + ` ORDER BY name LIMIT ?) AS s LEFT JOIN deliveries AS d ON d.secret = s.name
 		ORDER BY s.name, d.agent, d.destination`
 	var found []outbox.Copies
@@ -45,9 +45,10 @@ func scanCopy(row []driver.Value) outbox.Copy {
 		State:            outbox.State(row[2].(string)),
 		Version:          row[3].(int64),
 		DeliveredVersion: row[4].(int64),
-		KeyID:            row[5].(string),
-		Reason:           row[6].(string),
-		Source:           row[7].(string),
-		Opens:            row[8] == int64(1),
+		Format:           row[5].(string),
+		KeyID:            row[6].(string),
+		Reason:           row[7].(string),
+		Source:           row[8].(string),
+		Opens:            row[9] == int64(1),
 	}
 }

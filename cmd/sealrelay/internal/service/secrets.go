@@ -52,14 +52,29 @@ func newSecretsList() *cobra.Command {
 		Short: "List secrets",
 		Long: `List secrets: the latest version of each, and those of which a source said that
 they changed while the value has not come yet. With --awaited it exits with 4 if
-one of those is overdue.`,
+one of those is overdue.
+
+With --needs-push, list the secrets that must be sent again instead, because an agent
+has no copy of the latest version though a route leads to it, is blocked, or has
+another key now than the one it was sealed for; those for agents in quarantine are
+left out. Exits with 4 if there are any. The service cannot open what it holds. Where
+the source has a repush_command, it is shown, and --run runs it.`,
 		Args: cli.Arguments(cobra.NoArgs),
 	}
 	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	var filter outbox.SecretFilter
 	cmd.Flags().BoolVar(&filter.Awaited, "awaited", false, "only those whose value is awaited")
 	cmd.Flags().StringVar(&filter.Name, "secret", "", "only the secret of this `name`")
+	needsPush := cmd.Flags().Bool("needs-push", false, "those that must be sent again")
+	run := cmd.Flags().Bool("run", false, "with --needs-push, run the commands that make sources send them again")
+	cmd.MarkFlagsMutuallyExclusive("needs-push", "awaited")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case *needsPush:
+			return listNeeds(cmd, *path, filter, *asJSON, *run)
+		case *run:
+			return cli.UsageErrorf("--run goes with --needs-push")
+		}
 		store, err := openOutbox(cmd, *path)
 		if err != nil {
 			return err
