@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,11 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealrelay/sealrelay/agentkeys"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/bundle"
 	"github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/standing"
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
@@ -71,8 +74,20 @@ func collect(cmd *cobra.Command, path string, at outbox.Destination) ([]wire.Del
 	if err != nil {
 		return nil, nil, err
 	}
-	deliveries, left, err := bundle.Collect(cmd.Context(), store, at)
+	var deliveries []wire.Delivery
+	var left []string
+	if err = refuseQuarantined(cmd.Context(), store, at.Agent); err == nil {
+		deliveries, left, err = bundle.Collect(cmd.Context(), store, at)
+	}
 	return deliveries, left, errors.Join(err, store.Close())
+}
+
+func refuseQuarantined(ctx context.Context, store outbox.Outbox, agent string) error {
+	quarantined, err := standing.Quarantined(ctx, store)
+	if err == nil && quarantined[agent] {
+		err = fmt.Errorf("%w and gets nothing; once it can be trusted again, run `sealrelay agents release %s`", agentkeys.ErrQuarantined, agent)
+	}
+	return err
 }
 
 // onlyDestination is the destination that is meant: one bundle is for one.
