@@ -61,7 +61,7 @@ func newStranger() (*Agent, error) {
 	return &Agent{Verifier: verifier}, err
 }
 
-// ErrNotAgent: the request is not shown to be the agent's. The words around it
+// ErrNotAgent says that a request is not shown to be the agent's. The words around it
 // are for the service's log alone: whoever asks learns no more than that, be it
 // the name, the key or the time that is wrong.
 var ErrNotAgent = errors.New("the request is not the agent's")

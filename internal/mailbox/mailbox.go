@@ -24,7 +24,7 @@ const MaxWait = time.Minute
 // pollEvery is how soon what another process has put there is seen.
 const pollEvery = 10 * time.Second
 
-// ErrNoEntry: nothing of that ID waits for the agent.
+// ErrNoEntry says that nothing of that ID waits for the agent.
 var ErrNoEntry = errors.New("nothing of that ID waits for the agent")
 
 // Outbox is the part of [outbox.Outbox] that the mailbox works on.
