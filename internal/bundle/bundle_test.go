@@ -98,7 +98,7 @@ func TestBundle(t *testing.T) {
 
 // TestEveryBit: no bundle that differs in a bit is accepted.
 func TestEveryBit(t *testing.T) {
-	data := mustPack(t, some(t)[:2])
+	data := mustPack(t, some(t)[:1])
 	for i := range 8 * len(data) {
 		data[i/8] ^= 1 << (i % 8)
 		if b, err := Open(data, "plant", public(service)); b != nil || !errors.Is(err, ErrSignature) && !errors.Is(err, ErrDamaged) {
@@ -325,4 +325,30 @@ func FuzzVerify(f *testing.F) {
 			t.Error("receipts that nobody signed are accepted")
 		}
 	})
+}
+
+// An agent's answer counts as a receipt of the delivery only if it is one.
+func TestIntoAgent(t *testing.T) {
+	b := mustOpen(t, some(t)[:1])
+	refused := errors.New("refused")
+	newer := state(t, "a", 4, nil)
+	for _, test := range []struct {
+		name   string
+		answer Receipt
+		err    error
+		want   error
+	}{
+		{"its receipt", receiptFor(t, agent, b.Deliveries[0].Statement, nil), nil, nil},
+		{"of what is newer", receiptFor(t, agent, newer.Statement, nil), nil, ErrOlder},
+		{"of what is older", receiptFor(t, agent, state(t, "a", 2, nil).Statement, nil), nil, receipt.ErrMismatch},
+		{"of another secret", receiptFor(t, agent, state(t, "b", 3, nil).Statement, nil), nil, receipt.ErrMismatch},
+		{"by another key", receiptFor(t, otherAgent, b.Deliveries[0].Statement, nil), nil, receipt.ErrSignature},
+		{"none", Receipt{}, nil, receipt.ErrSignature},
+		{"refusal", Receipt{}, refused, refused},
+	} {
+		accept := IntoAgent(func(context.Context, wire.Delivery) (string, error) { return test.answer.Receipt, test.err }, public(agent))
+		if token, err := accept(t.Context(), b.Deliveries[0]); !errors.Is(err, test.want) || err == nil && token != test.answer.Receipt {
+			t.Errorf("%s: error is %v, want %v", test.name, err, test.want)
+		}
+	}
 }
