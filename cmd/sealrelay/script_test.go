@@ -34,13 +34,16 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	services := &services{running: map[*testscript.TestScript]*running{}}
+	agents := newAgents()
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SEALRELAY_CONFIG", filepath.Join(env.WorkDir, "kept", "sealrelay.yaml"))
+			env.Setenv("SEALRELAY_AGENT_CONFIG", filepath.Join(env.WorkDir, "agent", "agent.yaml"))
 			env.Setenv("VECTORS", vectors(t))
+			env.Setenv("EXAMPLES", examplesFolder(t))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -52,6 +55,9 @@ func TestScripts(t *testing.T) {
 			"waitlog":       services.waitLog,
 			"waitdelivered": waitDelivered,
 			"metric":        metric,
+			"agentrun":      agents.run,
+			"agentstop":     agents.stop,
+			"agentkill":     agents.kill,
 		},
 	})
 }
@@ -114,11 +120,21 @@ func (s *services) serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("to see it fail, use: ! exec sealrelay serve")
 	}
+	line := s.start(ts, append([]string{"serve"}, args...), "sealrelay is ready")
+	var ready struct{ Hooks, Admin string }
+	ts.Check(json.Unmarshal([]byte(line), &ready))
+	ts.Setenv("HOOKS", ready.Hooks)
+	ts.Setenv("ADMIN", ready.Admin)
+}
+
+// start starts the program in the background and returns the line of its log that
+// has the text.
+func (s *services) start(ts *testscript.TestScript, args []string, text string) (line string) {
 	program, err := exec.LookPath("sealrelay")
 	ts.Check(err)
-	svc := &running{process: exec.Command(program, append([]string{"serve"}, args...)...), exited: make(chan error, 1), grown: make(chan struct{}, 1)}
+	svc := &running{process: exec.Command(program, args...), exited: make(chan error, 1), grown: make(chan struct{}, 1)}
 	svc.process.Dir = ts.MkAbs(".")
-	svc.process.Env = append(os.Environ(), "SEALRELAY_CONFIG="+ts.Getenv("SEALRELAY_CONFIG"))
+	svc.process.Env = append(os.Environ(), "SEALRELAY_CONFIG="+ts.Getenv("SEALRELAY_CONFIG"), "SEALRELAY_AGENT_CONFIG="+ts.Getenv("SEALRELAY_AGENT_CONFIG"))
 	stderr, err := svc.process.StderrPipe()
 	ts.Check(err)
 	ts.Check(svc.process.Start())
@@ -132,11 +148,7 @@ func (s *services) serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() {
 		_ = svc.process.Process.Kill()
 	})
-	line := svc.wait(ts, "sealrelay is ready")
-	var ready struct{ Hooks, Admin string }
-	ts.Check(json.Unmarshal([]byte(line), &ready))
-	ts.Setenv("HOOKS", ready.Hooks)
-	ts.Setenv("ADMIN", ready.Admin)
+	return svc.wait(ts, text)
 }
 
 func (s *running) read(lines *bufio.Scanner) {
