@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"agentrun":      agents.run,
 			"agentstop":     agents.stop,
 			"agentkill":     agents.kill,
+			"agentkeeps":    agentKeeps,
 		},
 	})
 }

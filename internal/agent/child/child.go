@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
@@ -83,7 +84,10 @@ func Run(c Command) (code int, err error) {
 		return 0, err
 	}
 	path, err := exec.LookPath(c.Args[0])
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return 0, &StartError{ExitCannotRun, err}
+	case err != nil:
 		return 0, &StartError{ExitNotFound, err}
 	}
 	folder, err := newFolder(c.Files)

@@ -25,8 +25,10 @@ file stays as it was.`,
 	mode := cmd.Flags().String("mode", "", "its permission `bits`, octal (default 0600)")
 	owner := cmd.Flags().String("owner", "", "whom it belongs to, `user` or user:group")
 	allowDisk := cmd.Flags().Bool("allow-disk", false, "write to a place that is not on tmpfs; the values can then be on a disk for good")
-	_ = cmd.MarkFlagRequired("out") // It is a flag.
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *out == "" {
+			return cli.UsageErrorf("where does it go? give --out FILE")
+		}
 		target, err := render.NewTarget(*out, *mode, *owner, *allowDisk)
 		if err != nil {
 			return cli.UsageErrorf("%w", err)
