@@ -35,7 +35,17 @@ import (
 	"github.com/sealrelay/sealrelay/internal/config"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// built is the folder of the binary, if a test asked for it.
+var built string
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if built != "" {
+			_ = os.RemoveAll(built)
+		}
+		os.Exit(code)
+	}))
+}
 
 const token = "a-bearer-token-of-enough-length"
 
@@ -168,7 +178,12 @@ func start(t *testing.T) *service {
 
 func (s *service) write(t *testing.T, name string, data []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o600); err != nil {
+	write(t, filepath.Join(s.dir, name), data)
+}
+
+func write(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -205,13 +220,20 @@ func (s *service) writeFiles(t *testing.T) {
 
 func (s *service) writeServerCertificate(t *testing.T) {
 	t.Helper()
+	s.client = trusting(t, writeSelfSigned(t, s.dir, "server", x509.ExtKeyUsageServerAuth))
+}
+
+// writeSelfSigned writes NAME.crt, a certificate for 127.0.0.1 that is its own
+// authority, and NAME.key. It returns the certificate.
+func writeSelfSigned(t *testing.T, dir, name string, usage x509.ExtKeyUsage) (certificate []byte) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{usage},
 		IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -222,14 +244,23 @@ func (s *service) writeServerCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	s.write(t, "server.crt", certificate)
-	s.write(t, "server.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	write(t, filepath.Join(dir, name+".crt"), certificate)
+	write(t, filepath.Join(dir, name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	return certificate
+}
+
+// trusting is a client of whoever shows that certificate; it shows shown.
+func trusting(t *testing.T, certificate []byte, shown ...tls.Certificate) *http.Client {
+	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(certificate)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
+	transport := &http.Transport{
+		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, Certificates: shown},
+		ForceAttemptHTTP2: true,
+	}
 	t.Cleanup(transport.CloseIdleConnections)
-	s.client = &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
 }
 
 // do sends a request, keeps the answer, and returns its status.
