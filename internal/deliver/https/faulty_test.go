@@ -250,14 +250,16 @@ func checkThere(t *testing.T, box outbox.Outbox, at *agent, destination string, 
 func dispatch(t *testing.T, box outbox.Outbox, destinations map[string]deliver.Destination, settled chan<- deliver.Attempt) (stop func()) {
 	t.Helper()
 	dispatcher, err := deliver.New(deliver.Options{
-		Outbox:   box,
-		Resolve:  func(_, name string) (deliver.Destination, error) { return destinations[name], nil },
-		Workers:  16,
-		Lease:    time.Minute,
-		Drain:    time.Minute,
-		Schedule: deliver.Schedule{First: time.Millisecond, Factor: 1, Max: time.Millisecond, GiveUpAfter: time.Hour, MinAttempts: 1},
-		Log:      zerolog.Nop(),
-		Observe:  func(a deliver.Attempt) { settled <- a },
+		Outbox:         box,
+		Resolve:        func(_, name string) (deliver.Destination, error) { return destinations[name], nil },
+		Workers:        16,
+		PerDestination: 8,
+		BreakAfter:     5,
+		Lease:          time.Minute,
+		Drain:          time.Minute,
+		Schedule:       deliver.Schedule{First: time.Millisecond, Factor: 1, Max: time.Millisecond, GiveUpAfter: time.Hour, MinAttempts: 1},
+		Log:            zerolog.Nop(),
+		Observe:        func(a deliver.Attempt) { settled <- a },
 	})
 	if err != nil {
 		t.Fatal(err)
