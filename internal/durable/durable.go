@@ -213,6 +213,21 @@ func Sweep(root *os.Root, before time.Time) (int, error) {
 	return removed, nil
 }
 
+// SweepFolder is Sweep for the folder root alone, without those below it.
+func SweepFolder(root *os.Root, before time.Time) error {
+	entries, err := fs.ReadDir(root.FS(), ".")
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && isTemp(entry.Name()) {
+			_, failed := sweepOne(root, entry.Name(), before)
+			err = errors.Join(err, failed)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("sweep temporary files: %w", err)
+	}
+	return nil
+}
+
 func sweepOne(root *os.Root, name string, before time.Time) (removed bool, err error) {
 	info, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {

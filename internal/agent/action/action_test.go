@@ -151,6 +151,11 @@ func TestPrepare(t *testing.T) {
   - {secrets: ["*"], render: [{template: none, to: other, allow_disk: true}]}
 `, map[string]string{"t": `{{secret "a"}}`, "none": `{{secret "gone"}}`})
 	w.values["a"] = "tiger"
+	w.Write(".sealrelay-LEFT.tmp", "half of a tiger")
+	longAgo := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(w.Path(".sealrelay-LEFT.tmp"), longAgo, longAgo); err != nil {
+		t.Fatal(err)
+	}
 	delivery := w.Set("a", 3, "tiger")
 	failed := w.set.Prepare(t.Context(), []action.Change{{
 		Key: outbox.Key{Secret: "a"}, Version: 3, Operation: "set", Format: "age", Envelope: delivery.Envelope, Statement: delivery.Statement,
@@ -159,6 +164,9 @@ func TestPrepare(t *testing.T) {
 		t.Errorf("failed are %v", failed)
 	}
 	w.holds("out", "tiger")
+	if _, err := os.Stat(w.Path(".sealrelay-LEFT.tmp")); err == nil {
+		t.Error("what a killed run left half written is there")
+	}
 	w.holds("sealed/a.age", string(delivery.Envelope))
 	w.holds("sealed/a.age.jws", delivery.Statement)
 	if _, err := os.Stat(w.Path("touched")); err == nil {

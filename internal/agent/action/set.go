@@ -64,7 +64,8 @@ func (s *Set) Run(ctx context.Context) {
 }
 
 // Prepare lays out and renders without any command, signal or touch: after a
-// restart of the machine nothing is on tmpfs. present are the secrets that there
+// restart of the machine nothing is on tmpfs. What a killed run left half written
+// is removed. present are the secrets that there
 // are. It returns what could not be done.
 func (s *Set) Prepare(ctx context.Context, present []Change) []error {
 	var failed []error
@@ -75,7 +76,7 @@ func (s *Set) Prepare(ctx context.Context, present []Change) []error {
 				changes = append(changes, change)
 			}
 		}
-		if _, err := w.steps.lay(ctx, changes); err != nil {
+		if err := w.steps.prepare(ctx, changes); err != nil {
 			failed = append(failed, fmt.Errorf("action %d: %w", i+1, err))
 		}
 	}

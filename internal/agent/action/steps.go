@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/sealrelay/sealrelay/internal/agent/config"
 	"github.com/sealrelay/sealrelay/internal/agent/render"
@@ -13,6 +14,9 @@ import (
 	"github.com/sealrelay/sealrelay/internal/deliver/file"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
+
+// started tells half-written files of earlier runs from those of this one.
+var started = time.Now()
 
 // steps are what an action does, in the order of its fields.
 type steps struct {
@@ -97,6 +101,17 @@ func (s *steps) take(ctx context.Context, changes []Change) error {
 		}
 	}
 	return nil
+}
+
+func (s *steps) prepare(ctx context.Context, changes []Change) error {
+	for _, step := range s.templates {
+		if err := step.to.Sweep(started); err != nil {
+			return err
+		}
+	}
+	before, err := s.lay(ctx, changes)
+	wipe(before)
+	return err
 }
 
 // lay lays out and renders. It returns what the rendered files held before; they

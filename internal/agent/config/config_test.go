@@ -129,3 +129,24 @@ func TestManual(t *testing.T) {
 		t.Errorf("%d settings only", settings)
 	}
 }
+
+// FuzzParse: whatever a configuration holds, it is taken with what run needs, or
+// refused without a repetition of it.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{
+		least, "", "name: [", "a: &a [*a]", least + "receive: {listen: 'x:1', cert_file: c, key_file: k, client_ca_file: a}",
+		least + "actions: [{secrets: ['**'], signal: {pid_file: p}, run: [a, b], render: [{template: t, to: o}]}]", "- CANARY", "? {CANARY: x}", "name: !!binary CANARY",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := config.Parse(text, "/")
+		if err == nil && (c.Name == "" || len(c.Identities) == 0 || len(c.ServiceKeyFiles) == 0) {
+			t.Errorf("taken: %+v", c)
+		}
+		// Names of settings are repeated, and have no capital letters.
+		if err != nil && strings.Contains(err.Error(), "CANARY") {
+			t.Errorf("the error repeats the text: %v", err)
+		}
+	})
+}

@@ -73,7 +73,7 @@ func (p *Poller) Run(ctx context.Context) {
 				p.Log.Warn().Err(err).Msg("the mailbox is away; what is here stays in use")
 			}
 			away = longer(away, longestPause)
-			sleep(ctx, jitter(away))
+			sleep(ctx, max(jitter(away), askedFor(err)))
 			continue
 		case away > 0:
 			p.Log.Info().Msg("the mailbox is back")

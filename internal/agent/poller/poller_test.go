@@ -26,6 +26,8 @@ type fake struct {
 	answered map[string]string
 	// away: the service is not reached; impatient: it does not wait.
 	away, impatient bool
+	// retryAfter is what it asks for while it is away.
+	retryAfter time.Duration
 }
 
 func newFake() *fake {
@@ -45,9 +47,12 @@ func (f *fake) put(id string, version int64) {
 func (f *fake) List(ctx context.Context, wait time.Duration) ([]wire.MailboxEntry, error) {
 	f.mu.Lock()
 	f.lists++
-	away, impatient, empty := f.away, f.impatient, len(f.waiting) == 0
+	away, impatient, empty, retryAfter := f.away, f.impatient, len(f.waiting) == 0, f.retryAfter
 	f.mu.Unlock()
-	if away {
+	switch {
+	case away && retryAfter > 0:
+		return nil, fmt.Errorf("list: %w", &wire.ProblemError{StatusCode: 503, RetryAfter: retryAfter})
+	case away:
 		return nil, errors.New("not reached")
 	}
 	if empty && !impatient {
@@ -148,6 +153,20 @@ func TestAway(t *testing.T) {
 		after(3 * time.Minute)
 		if _, fetched := f.counts(); fetched != 1 {
 			t.Errorf("%d fetched", fetched)
+		}
+	})
+}
+
+// TestRetryAfter: what the service asks for is kept to.
+func TestRetryAfter(t *testing.T) {
+	run(t, all, func(t *testing.T, f *fake) {
+		f.mu.Lock()
+		f.away, f.retryAfter = true, 5*time.Minute
+		f.mu.Unlock()
+		f.put("e", 1) // Ends the List that waits.
+		after(time.Hour)
+		if lists, _ := f.counts(); lists < 11 || lists > 15 {
+			t.Errorf("%d lists in an hour", lists)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sealrelay/sealrelay/internal/durable"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
@@ -58,6 +59,20 @@ func (t Target) Restore(before *secretbytes.Value) error {
 		return err
 	}
 	return nil
+}
+
+// Sweep removes what runs before that time left half written beside the file, if
+// they were killed: it may have values in it.
+func (t Target) Sweep(before time.Time) error {
+	root, err := os.OpenRoot(filepath.Dir(t.Path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return durable.SweepFolder(root, before)
 }
 
 func (t Target) check() error {
