@@ -53,6 +53,14 @@ type Target struct {
 	Quarantined bool
 }
 
+// Escrow stands for an agent's name, and for a destination's, where the copy for
+// the escrow key is meant. No agent can have that name, and it sorts before
+// every other.
+const Escrow = "(escrow)"
+
+// EscrowTarget is the one envelope to make for the escrow key.
+func EscrowTarget(key *Key) Target { return Target{Agent: Escrow, Destination: Escrow, Key: key} }
+
 // Check returns nil if a secret may be sealed for the target at now, and
 // otherwise an error that wraps ErrQuarantined or ErrPolicy.
 func (t Target) Check(now time.Time) error {

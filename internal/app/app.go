@@ -101,6 +101,9 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	if err := a.readQuarantine(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("read who is in quarantine: %w", err), a.store.Close())
 	}
+	if err := a.dropEscrow(ctx, built.Rules); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
 	a.recipients = signer.recipients
 	a.observed = newObserved(a.store, options.Version)
 	a.mailbox, err = mailbox.New(mailbox.Options{Outbox: a.store, Agents: a.caller, Issuer: cfg.Issuer, Log: a.log})
@@ -293,6 +296,9 @@ func (a *App) Reload(cfg *config.Config) error {
 	a.built.Store(built)
 	a.intake.SetRules(built.Rules)
 	a.mailbox.Reloaded()
+	if err := a.dropEscrow(context.Background(), built.Rules); err != nil {
+		a.log.Error().Err(err).Msg("the next start tries again")
+	}
 	select {
 	case a.reloaded <- struct{}{}:
 	default:

@@ -46,13 +46,13 @@ type Built struct {
 func Build(cfg *config.Config) (*Built, error) {
 	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}, rates: map[place]float64{}, places: map[string]place{}}
 	sources := b.sources()
-	registry := b.registry()
+	registry, escrow := b.registry(), b.escrow()
 	callers := b.callers(registry)
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
 	return &Built{
-		Rules:        intake.NewRules(sources, registry, b.routes()),
+		Rules:        intake.NewRules(sources, registry, b.routes()).WithEscrow(escrow),
 		destinations: b.destinations,
 		rates:        b.rates,
 		callers:      callers,

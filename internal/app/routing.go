@@ -15,9 +15,9 @@ func Routing(cfg *config.Config) (*intake.Rules, error) {
 	for name, from := range cfg.Sources {
 		sources = append(sources, &intake.Source{Name: name, MayWrite: from.MayWrite, Labels: from.Labels})
 	}
-	registry := b.registry()
+	registry, escrow := b.registry(), b.escrow()
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
-	return intake.NewRules(sources, registry, b.routes()), nil
+	return intake.NewRules(sources, registry, b.routes()).WithEscrow(escrow), nil
 }

@@ -39,6 +39,8 @@ const (
 	DeliveryResumed   Kind = "delivery.resumed"
 	AgentQuarantined  Kind = "agent.quarantined"
 	AgentReleased     Kind = "agent.released"
+	SecretResealed    Kind = "secret.resealed"
+	EscrowDropped     Kind = "escrow.dropped"
 )
 
 // Row is one row of the chain.

@@ -66,6 +66,9 @@ func (c *Config) checkService(ch *checker) {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		ch.add("log: level is none of debug, info, warn, error")
 	}
+	if c.Escrow != nil && c.Escrow.File == "" {
+		ch.add("escrow: file is missing; it names the public key, or leave escrow out")
+	}
 	c.checkTimes(ch)
 	if len(c.Sources) == 0 {
 		ch.add("sources is empty; without one nobody can send a secret")

@@ -33,6 +33,9 @@ type Config struct {
 	Delivery Delivery `yaml:"delivery"`
 	// KeyPolicy is what every agent's key must fulfil beyond the rules for all.
 	KeyPolicy KeyPolicy `yaml:"key_policy"`
+	// Escrow is an offline key that each value is sealed for as well.
+	// Default: none
+	Escrow *Escrow `yaml:"escrow"`
 	// Sources are the senders, by name; the name is the last part of the URL
 	// /v1/hooks/NAME.
 	Sources map[string]Source `yaml:"sources"`
@@ -118,6 +121,16 @@ type KeyPolicy struct {
 	// NoLegacy refuses envelope formats that authenticate less than today's
 	// formats do (js7). `sealrelay formats` marks them. Default: false
 	NoLegacy bool `yaml:"no_legacy"`
+}
+
+// Escrow is an offline key that each value is sealed for as well. The copy of
+// each secret's latest version stays in the outbox, for `sealrelay reseal`.
+// Whoever has the private half and reads the outbox has every secret: see
+// docs/agents.md before you make one.
+type Escrow struct {
+	// File has the public key, of age (age1...) or age hybrid (age1pq1...).
+	// Required.
+	File string `yaml:"file"`
 }
 
 // Source is one configured sender.

@@ -2,7 +2,9 @@ package intake
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/sealrelay/sealrelay/agentkeys"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
@@ -64,13 +66,22 @@ func (in *Intake) decide(ev *event) error {
 	if len(ev.targets) == 0 {
 		return fmt.Errorf("%w: no route matches %q of source %s, or it leads to no agent with a key and a destination; correct the routes, reload, and send the event again", ErrNoRoute, ev.Secret, ev.source.Name)
 	}
-	quarantined := *in.quarantined.Load()
-	for i := range ev.targets {
-		ev.targets[i].Quarantined = quarantined[ev.targets[i].Agent]
-	}
+	in.addressed(ev)
 	// A sender whose clock is ahead must not make later events look old.
 	if ev.OccurredAt.After(ev.received) {
 		ev.OccurredAt = ev.received
 	}
 	return nil
+}
+
+// addressed marks the targets in quarantine and adds the one of the escrow key,
+// for a value. Recipients are asked for before there is an operation.
+func (in *Intake) addressed(ev *event) {
+	quarantined := *in.quarantined.Load()
+	for i := range ev.targets {
+		ev.targets[i].Quarantined = quarantined[ev.targets[i].Agent]
+	}
+	if escrow := ev.source.rules.escrow; escrow != nil && ev.Operation != hooks.Delete && ev.Operation != hooks.Changed {
+		ev.targets = slices.Insert(ev.targets, 0, agentkeys.EscrowTarget(escrow))
+	}
 }

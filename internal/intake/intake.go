@@ -81,6 +81,8 @@ type event struct {
 	body string
 	// sealed is what the sender has sealed; nil if it is sealed here.
 	sealed *sealed
+	// operator is who has the value sealed anew; empty for what a source sends.
+	operator string
 }
 
 // Result is what a request comes to. One of its parts is set; without any, the
@@ -240,12 +242,13 @@ func duplicate(stored []byte) (wire.Answer, error) {
 }
 
 func (in *Intake) commit(ctx context.Context, ev *event, version int64, digest []byte, sealed []outbox.Sealed) (wire.Answer, error) {
+	if err := strict(ev, sealed); err != nil {
+		return wire.Answer{}, err
+	}
+	escrow, sealed := apart(sealed)
 	answer := wire.Answer{
 		Status: wire.Accepted, EventID: ev.ID, Secret: ev.Secret, Version: version,
 		AcceptedAt: ev.received, Agents: outcomes(sealed),
-	}
-	if err := strict(ev, sealed); err != nil {
-		return wire.Answer{}, err
 	}
 	stored, err := json.Marshal(answer)
 	if err != nil {
@@ -254,7 +257,7 @@ func (in *Intake) commit(ctx context.Context, ev *event, version int64, digest [
 	err = in.store.Commit(ctx, outbox.Change{
 		Source: ev.source.Name, EventID: ev.ID, Secret: ev.Secret, Operation: string(ev.Operation),
 		Version: version, OccurredAt: ev.OccurredAt, ReceivedAt: ev.received,
-		Digest: digest, Sealed: sealed, Answer: stored, Audit: entry(ev, version, answer.Agents),
+		Digest: digest, Sealed: sealed, Escrow: escrow, Answer: stored, Audit: entry(ev, version, answer.Agents),
 	})
 	var known *outbox.DuplicateError
 	switch {
@@ -271,25 +274,35 @@ func (in *Intake) commit(ctx context.Context, ev *event, version int64, digest [
 	return answer, nil
 }
 
-// strict refuses an event whose source wants every agent to get it. It does not
-// count those in quarantine: the others are to get what replaces the secrets
-// that such an agent knows.
+// strict refuses an event that has no copy for the escrow key, or whose source
+// wants every agent to get it. It does not count those in quarantine: the others
+// are to get what replaces the secrets that such an agent knows.
 func strict(ev *event, sealed []outbox.Sealed) error {
-	if !ev.source.Strict {
-		return nil
-	}
 	for i := range sealed {
-		if sealed[i].Blocked != "" && !ev.targets[i].Quarantined {
+		must := ev.source.Strict || ev.targets[i].Agent == agentkeys.Escrow
+		if must && sealed[i].Blocked != "" && !ev.targets[i].Quarantined {
 			return fmt.Errorf("%w: agent %s: %s", ErrKeyRefused, sealed[i].Agent, sealed[i].Blocked)
 		}
 	}
 	return nil
 }
 
+// apart takes the copy for the escrow key, which comes first, from those for
+// agents.
+func apart(sealed []outbox.Sealed) (*outbox.Sealed, []outbox.Sealed) {
+	if len(sealed) > 0 && sealed[0].Agent == agentkeys.Escrow {
+		return &sealed[0], sealed[1:]
+	}
+	return nil, sealed
+}
+
 func entry(ev *event, version int64, agents []wire.AgentOutcome) audit.Entry {
 	entry := audit.Entry{
 		At: ev.received, Kind: audit.EventAccepted, Actor: "source/" + ev.source.Name, EventID: ev.ID,
 		Secret: ev.Secret, Version: version, Operation: string(ev.Operation),
+	}
+	if ev.operator != "" {
+		entry.Kind, entry.Actor = audit.SecretResealed, ev.operator
 	}
 	for _, agent := range agents {
 		if agent.Outcome == wire.Queued {

@@ -22,6 +22,8 @@ type Rules struct {
 	sources  map[string]*Source
 	registry *agentkeys.Registry
 	routes   []Route
+	// escrow is the key that every value is sealed for as well; nil for none.
+	escrow *agentkeys.Key
 }
 
 // NewRules takes ownership of the sources.
@@ -33,6 +35,16 @@ func NewRules(sources []*Source, registry *agentkeys.Registry, routes []Route) *
 	}
 	return rules
 }
+
+// WithEscrow has every value sealed for the key as well, so that it can be sealed
+// anew without its sender. It is called before the rules are in force.
+func (r *Rules) WithEscrow(key *agentkeys.Key) *Rules {
+	r.escrow = key
+	return r
+}
+
+// Escrow is the escrow key; nil if there is none.
+func (r *Rules) Escrow() *agentkeys.Key { return r.escrow }
 
 // Source is the source of that name, nil if there is none.
 func (r *Rules) Source(name string) *Source { return r.sources[name] }

@@ -95,6 +95,8 @@ type Change struct {
 	// not to be known again.
 	Digest []byte
 	Sealed []Sealed
+	// Escrow is the copy for the escrow key; nil if there is to be none.
+	Escrow *Sealed
 	// Answer is given again to a repeat of the event.
 	Answer []byte
 	Audit  audit.Entry
@@ -206,7 +208,7 @@ type Outbox interface {
 	// Prior reads what is known of the event and of the secret.
 	Prior(ctx context.Context, source, eventID, secret string) (Prior, error)
 	// Commit persists a Change: the secret's version, each delivery, the event
-	// with its answer, the audit row; all or nothing. It returns a
+	// with its answer, the copy in escrow, the audit row; all or nothing. It returns a
 	// *DuplicateError if the event is known, and ErrConflict, ErrUnavailable
 	// or ErrAmbiguous. A cancelled ctx stops the wait, not the commit.
 	Commit(ctx context.Context, change Change) error
@@ -289,6 +291,12 @@ type Outbox interface {
 	// Copies reads the copies of secrets in the order of their names. The
 	// filter's Awaited does not count.
 	Copies(ctx context.Context, filter SecretFilter) ([]Copies, error)
+	// Escrow reads the copy of a secret's latest version for the escrow key;
+	// ErrNotFound if there is none.
+	Escrow(ctx context.Context, secret string) (Escrow, error)
+	// DropEscrow removes the copies for the escrow key, all of them, and returns
+	// how many; if none, there is no audit row.
+	DropEscrow(ctx context.Context, entry audit.Entry) (int, error)
 	// Holds lists what is quarantined, paused or broken, by agent and
 	// destination.
 	Holds(ctx context.Context) ([]Hold, error)

@@ -30,7 +30,7 @@ type Exposed struct {
 // meanwhile are among them.
 func Exposure(ctx context.Context, store Store, agent string) ([]Exposed, error) {
 	own := map[string]bool{}
-	err := each(ctx, store, outbox.SecretFilter{}, func(c *outbox.Copies) {
+	err := Each(ctx, store, outbox.SecretFilter{}, func(c *outbox.Copies) {
 		for _, copied := range c.Copies {
 			if copied.At.Agent == agent {
 				own[copied.KeyID] = true
@@ -41,7 +41,7 @@ func Exposure(ctx context.Context, store Store, agent string) ([]Exposed, error)
 		return nil, err
 	}
 	found := []Exposed{}
-	err = each(ctx, store, outbox.SecretFilter{}, func(c *outbox.Copies) {
+	err = Each(ctx, store, outbox.SecretFilter{}, func(c *outbox.Copies) {
 		if exposed := exposedBy(c, agent, own); exposed.Opens > 0 {
 			found = append(found, exposed)
 		}

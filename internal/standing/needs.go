@@ -41,7 +41,7 @@ func Needs(ctx context.Context, store QuarantineStore, filter outbox.SecretFilte
 	if err != nil {
 		return err
 	}
-	return each(ctx, store, filter, func(c *outbox.Copies) {
+	return Each(ctx, store, filter, func(c *outbox.Copies) {
 		if need := needOf(c, quarantined, routes); len(need.For) > 0 {
 			visit(need)
 		}

@@ -40,9 +40,9 @@ func Quarantined(ctx context.Context, store HoldStore) (map[string]bool, error) 
 	return agents, nil
 }
 
-// each calls visit for the copies of every secret that the filter selects, in
+// Each calls visit for the copies of every secret that the filter selects, in
 // the order of their names.
-func each(ctx context.Context, store Store, filter outbox.SecretFilter, visit func(*outbox.Copies)) error {
+func Each(ctx context.Context, store Store, filter outbox.SecretFilter, visit func(*outbox.Copies)) error {
 	for {
 		page, err := store.Copies(ctx, filter)
 		if err != nil || len(page) == 0 {

@@ -322,6 +322,8 @@ func calls(o outbox.Outbox) map[string]func(context.Context) error {
 		"Attempts":   func(ctx context.Context) error { _, err := o.Attempts(ctx, key("web", "db")); return err },
 		"Quarantine": func(ctx context.Context) error { _, err := o.Quarantine(ctx, "web", entry); return err },
 		"Release":    func(ctx context.Context) error { _, err := o.Release(ctx, "web", entry); return err },
+		"Escrow":     func(ctx context.Context) error { _, err := o.Escrow(ctx, "db"); return err },
+		"DropEscrow": func(ctx context.Context) error { _, err := o.DropEscrow(ctx, entry); return err },
 		"Copies":     func(ctx context.Context) error { _, err := o.Copies(ctx, outbox.SecretFilter{}); return err },
 		"Get":        func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
 		"List":       func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },

@@ -55,7 +55,11 @@ func (discard) Release(context.Context, string, audit.Entry) (bool, error)    { 
 func (discard) Copies(context.Context, outbox.SecretFilter) ([]outbox.Copies, error) {
 	return nil, nil
 }
-func (discard) Holds(context.Context) ([]outbox.Hold, error) { return nil, nil }
+func (discard) Escrow(context.Context, string) (outbox.Escrow, error) {
+	return outbox.Escrow{}, outbox.ErrNotFound
+}
+func (discard) DropEscrow(context.Context, audit.Entry) (int, error) { return 0, nil }
+func (discard) Holds(context.Context) ([]outbox.Hold, error)         { return nil, nil }
 func (discard) Attempts(context.Context, outbox.Key) ([]outbox.Attempt, error) {
 	return nil, nil
 }

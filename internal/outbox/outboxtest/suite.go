@@ -84,6 +84,8 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"a claim from before the quarantine leaves nothing to fetch", quarantineClaimed},
 		{"a release and the time to give up", releaseClock},
 		{"who has a copy", copies},
+		{"the latest copy in escrow is kept", escrow},
+		{"copies in escrow are dropped", dropEscrow},
 
 		{"an event whose ID begins alike", repeated},
 		{"news is awaited until the value comes", awaitedIsSettled},

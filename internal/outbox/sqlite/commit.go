@@ -23,6 +23,9 @@ func (o *Outbox) Commit(ctx context.Context, change outbox.Change) error {
 
 func changeSize(change *outbox.Change) int {
 	size := len(change.Answer)
+	if change.Escrow != nil {
+		size += len(change.Escrow.Envelope) + len(change.Escrow.Statement)
+	}
 	for i := range change.Sealed {
 		size += len(change.Sealed[i].Envelope) + len(change.Sealed[i].Statement)
 	}
@@ -53,6 +56,9 @@ func (t *tx) change(change *outbox.Change, entry []byte) error {
 		if err := t.delivery(change, &change.Sealed[i]); err != nil {
 			return err
 		}
+	}
+	if err := t.escrow(change); err != nil {
+		return err
 	}
 	t.wake = true
 	return t.audit(entry)

@@ -42,7 +42,7 @@ func (o *Outbox) audited(ctx context.Context, entry audit.Entry, change func(*tx
 		changed, err = change(t)
 		switch {
 		case err != nil:
-			return fmt.Errorf("write what is held: %w", err)
+			return fmt.Errorf("make an audited change: %w", err)
 		case changed == 0:
 			return nil
 		}

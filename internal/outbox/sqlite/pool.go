@@ -15,7 +15,7 @@ type reader struct {
 	conn                                 *conn
 	prior, get, nextDue, count, auditRow *stmt
 	repeated, overdueAny, awaitedCount   *stmt
-	attempts, holds                      *stmt
+	attempts, holds, escrow              *stmt
 }
 
 func newReader(dsn string) (*reader, error) {
@@ -40,6 +40,8 @@ func (r *reader) queries() map[**stmt]string {
 			WHERE turn IS NOT NULL AND NOT ` + held + ` ORDER BY max(turn, broken_until)`,
 		&r.attempts: `SELECT at, version, state, reason FROM attempts WHERE delivery =
 			(SELECT id FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?) ORDER BY fence`,
+		&r.escrow: `SELECT e.version, e.format, e.key_id, e.statement, e.envelope FROM escrows AS e
+			JOIN secrets AS s ON s.name = e.secret AND s.version = e.version WHERE e.secret = ?`,
 		&r.holds: `SELECT agent, '', at, NULL, actor, NULL, 0, '', NULL FROM quarantines
 			UNION ALL SELECT agent, destination, NULL, paused_at, actor, NULL, 0, '', NULL FROM pauses
 			UNION ALL SELECT agent, destination, NULL, NULL, '', broken_since, faults, reason, broken_until

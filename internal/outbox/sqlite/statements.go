@@ -15,6 +15,7 @@ type writeStmts struct {
 	pauseInsert, pauseDelete, resumeClock      *stmt
 	quarantineInsert, quarantineDelete         *stmt
 	quarantineRecall, releaseClock             *stmt
+	escrowUpsert, escrowDelete, escrowDrop     *stmt
 	ackSelect, ackUpdate                       *stmt
 	awaitUpsert, awaitAlert                    *stmt
 	auditHead, auditInsert, eventForget, probe *stmt
@@ -108,6 +109,10 @@ func (s *writeStmts) queries() map[**stmt]string {
 		&s.pauseInsert: `INSERT INTO pauses (agent, destination, paused_at, actor) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		&s.pauseDelete: `DELETE FROM pauses WHERE agent = ?1 AND (?2 = '' OR destination = ?2)`,
 		&s.resumeClock: `UPDATE destinations AS d SET resumed_at = ?3 WHERE agent = ?1 AND (?2 = '' OR destination = ?2) AND ` + paused,
+
+		&s.escrowUpsert: `INSERT OR REPLACE INTO escrows (secret, version, format, key_id, statement, envelope) VALUES (?, ?, ?, ?, ?, ?)`,
+		&s.escrowDelete: `DELETE FROM escrows WHERE secret = ?`,
+		&s.escrowDrop:   `DELETE FROM escrows`,
 
 		&s.quarantineInsert: `INSERT INTO quarantines (agent, at, actor) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 		&s.quarantineDelete: `DELETE FROM quarantines WHERE agent = ?`,

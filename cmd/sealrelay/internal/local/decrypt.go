@@ -36,7 +36,7 @@ service, covers this envelope, and says what --context (or --agent, --secret,
       --service-key service.pub --context web1/prod/db/orders/7`,
 		Args: cli.Arguments(cobra.NoArgs),
 	}
-	with := addIdentityFlags(cmd)
+	with := AddIdentityFlags(cmd, "key")
 	check := addStatementFlags(cmd)
 	noLegacy := cmd.Flags().Bool("no-legacy", false, "refuse envelopes of formats and algorithms that `sealrelay formats` marks as legacy")
 	stream := cmd.Flags().Bool("stream", false, "open in chunks, in little memory, what may be larger than 64 MiB (age)")
@@ -51,7 +51,7 @@ service, covers this envelope, and says what --context (or --agent, --secret,
 		if err := out.Check(in); err != nil {
 			return err
 		}
-		privates, err := with.read(cmd)
+		privates, err := with.Read(cmd)
 		if err != nil {
 			return err
 		}

@@ -7,21 +7,24 @@ import (
 	"github.com/sealrelay/sealrelay/crypto/keys"
 )
 
-// identityFlags say with which private keys to open.
-type identityFlags struct {
+// IdentityFlags say with which private keys to open.
+type IdentityFlags struct {
 	files []string
 	open  *keystoreFlags
 }
 
-func addIdentityFlags(cmd *cobra.Command) *identityFlags {
-	f := &identityFlags{open: &keystoreFlags{}}
-	cmd.Flags().StringArrayVarP(&f.files, "key", "i", nil, "`file` with private keys, of any kind; may be given several times, and each key is tried")
-	cmd.Flags().StringVar(&f.open.alias, "key-alias", "", "the `alias` of the key in a PKCS#12 or JKS keystore")
-	f.open.password = addPasswordFlags(cmd, "key-password", "the private key")
+// AddIdentityFlags adds --NAME, which is -i as well, and the flags that say how
+// to open such a file.
+func AddIdentityFlags(cmd *cobra.Command, name string) *IdentityFlags {
+	f := &IdentityFlags{open: &keystoreFlags{}}
+	cmd.Flags().StringArrayVarP(&f.files, name, "i", nil, "`file` with private keys, of any kind; may be given several times, and each key is tried")
+	cmd.Flags().StringVar(&f.open.alias, name+"-alias", "", "the `alias` of the key in a PKCS#12 or JKS keystore")
+	f.open.password = addPasswordFlags(cmd, name+"-password", "the private key")
 	return f
 }
 
-func (f *identityFlags) read(cmd *cobra.Command) ([]any, error) {
+// Read reads the private keys; there is at least one.
+func (f *IdentityFlags) Read(cmd *cobra.Command) ([]any, error) {
 	if len(f.files) == 0 {
 		return nil, cli.UsageErrorf("missing private key; give -i FILE")
 	}
