@@ -29,19 +29,13 @@ func target(d *Destination, dir string) delivertest.Target {
 	}
 }
 
+// TestSSHD does the same with OpenSSH's server.
 func TestConformance(t *testing.T) {
-	for name, serve := range map[string]func(*testing.T) func(io.ReadWriteCloser) error{
-		"library": func(*testing.T) func(io.ReadWriteCloser) error { return goServer },
-		"OpenSSH": opensshServer,
-	} {
-		t.Run(name, func(t *testing.T) {
-			server := newServer(t, serve(t))
-			delivertest.Run(t, func(t *testing.T) delivertest.Target {
-				dir := filepath.Join(t.TempDir(), "made")
-				return target(mustOpen(t, server.config(dir)), dir)
-			})
-		})
-	}
+	server := newServer(t, goServer)
+	delivertest.Run(t, func(t *testing.T) delivertest.Target {
+		dir := filepath.Join(t.TempDir(), "made")
+		return target(mustOpen(t, server.config(dir)), dir)
+	})
 }
 
 func deliverTo(ctx context.Context, d *Destination, delivery outbox.Delivery) error {
