@@ -85,6 +85,10 @@ func (w *killWorld) check(rounds int) {
 		w.checkActions(a)
 	}
 	w.t.Logf("%d rounds, kills %v after %v; %d hooks acknowledged, %d of them when repeated", rounds, w.kills, w.moments, acked, w.load.repeats)
+	w.t.Logf("replayed to %s: its version %d times, an older one %d times", w.replayer.agent.name, w.replayer.repeated, w.replayer.older)
+	if w.replayer.repeated == 0 || w.replayer.older == 0 {
+		w.t.Error("too little was replayed to prove anything")
+	}
 	if acked < int64(rounds) {
 		w.t.Errorf("only %d hooks in %d rounds: the kills come too early to prove much", acked, rounds)
 	}

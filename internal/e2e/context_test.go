@@ -83,7 +83,6 @@ func newCrossing(t *testing.T) *crossing {
 		trusted = append(trusted, writeSelfSigned(t, folder, "tls", x509.ExtKeyUsageServerAuth)...)
 		a := agenttest.New(t, folder, service, name, "age", fmt.Sprintf(
 			"receive: {listen: %q, cert_file: tls.crt, key_file: tls.key, client_ca_file: ../client.crt}\n", address))
-		run(t, nil, "agent", "run", "--config", a.Path("agent.yaml")).mustReady(t)
 		trust, err := a.Config().Trust()
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +101,28 @@ func newCrossing(t *testing.T) *crossing {
 		}
 	}
 	c.client = trusting(t, trusted, certificate)
+	c.shareKeys(t)
+	for _, a := range c.agents {
+		run(t, nil, "agent", "run", "--config", a.Path("agent.yaml")).mustReady(t)
+	}
 	return c
+}
+
+// shareKeys gives each agent the private keys of both, so that nothing is refused
+// for the key's sake alone.
+func (c *crossing) shareKeys(t *testing.T) {
+	t.Helper()
+	var all []byte
+	for _, a := range c.agents {
+		own, err := os.ReadFile(a.Path("agent.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, own...)
+	}
+	for _, a := range c.agents {
+		a.Write("agent.key", string(all))
+	}
 }
 
 // presentWrong presents all that must be refused, and counts it.

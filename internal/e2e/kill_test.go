@@ -23,7 +23,8 @@ const (
 )
 
 // TestKillBoth kills the service, either agent, or several of them at random
-// points, while four senders rotate five secrets. In the end every secret is at
+// points, while four senders rotate five secrets and a replayer sends one agent what
+// it took before. In the end every secret is at
 // its latest version on both agents, with the receipt that the service has; no
 // version was stored twice, and none after a newer one.
 // SEALRELAY_KILL_ROUNDS sets the number of rounds.
@@ -38,8 +39,16 @@ func TestKillBoth(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- w.load.run(ctx) }()
 	w.startAll()
+	replaying, stopReplaying := context.WithCancel(ctx)
+	defer stopReplaying()
+	replayed := make(chan error, 1)
+	go func() { replayed <- w.replayer.run(replaying, t) }()
 	for range rounds {
 		w.round()
+	}
+	stopReplaying()
+	if err := <-replayed; err != nil {
+		t.Error(err)
 	}
 	w.load.end()
 	select {
@@ -62,11 +71,13 @@ func TestKillBoth(t *testing.T) {
 // killWorld is what is killed. Its members are the service and the agents, by
 // their names.
 type killWorld struct {
-	t       *testing.T
-	site    *site
-	load    *load
-	members map[string]*process
-	names   []string
+	t    *testing.T
+	site *site
+	load *load
+	// replayer sends what one agent took before.
+	replayer *replayer
+	members  map[string]*process
+	names    []string
 	// kills counts those of each member, moments those of each kind.
 	kills, moments map[string]int
 
@@ -95,6 +106,7 @@ func newKillWorld(t *testing.T) *killWorld {
 		t: t, site: newSite(t, recording), members: map[string]*process{}, names: []string{"service", "pushed", "fetching"},
 		kills: map[string]int{}, moments: map[string]int{}, stored: map[string][]stored{},
 	}
+	w.replayer = newReplayer(t, w.site)
 	w.load = newLoad(w.site, func() { w.moment(onAck) })
 	t.Cleanup(func() {
 		if t.Failed() {
