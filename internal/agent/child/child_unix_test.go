@@ -88,7 +88,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Skip("no /dev/shm to write to: ", err)
 	}
-	defer os.RemoveAll(base)
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
 	t.Setenv("XDG_RUNTIME_DIR", base)
 	hourAgo := time.Now().Add(-time.Hour)
 	folder := func(name string, at time.Time) string {

@@ -19,7 +19,7 @@ func TestParseRefuses(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                           "configuration is empty",
 		"name: [":                    "not YAML",
-		least + "nmae: x":            "line 4: key \"nmae\" is not a setting here",
+		least + "stat_dir: x":        "line 4: key \"stat_dir\" is not a setting here",
 		"identities: [{file: a}]":    "name is missing",
 		"name: x":                    "identities is missing",
 		"name: y":                    "service_key_files is missing",

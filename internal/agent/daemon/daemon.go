@@ -92,7 +92,7 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener) erro
 	if err := server.Shutdown(within); err != nil {
 		_ = server.Close()
 	}
-	<-failed
+	_ = <-failed // http.ErrServerClosed.
 	return nil
 }
 

@@ -48,7 +48,7 @@ func TestCheckCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	defer os.Remove(beside)
+	t.Cleanup(func() { _ = os.Remove(beside) })
 	if private.CheckFile(below) == nil {
 		t.Error("a group may read a key")
 	}

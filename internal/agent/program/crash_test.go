@@ -76,6 +76,10 @@ func TestCrash(t *testing.T) {
 		rounds = 20
 	}
 	a := agenttest.New(t, t.TempDir(), agenttest.NewService(t), "web", "age", "actions: [{secrets: [\"**\"], touch: touched, debounce: 1ms}]\n")
+	// The first agent may be killed before it has made its folder.
+	if err := os.Mkdir(filepath.Join(a.Dir, "state"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	w := &crashWorld{t: t, a: a, receipts: map[string]string{}, sent: map[string]wire.Delivery{}}
 	receipts := 0
 	for range rounds {

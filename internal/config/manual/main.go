@@ -33,6 +33,7 @@ var sections = []section{
 	{"Outbox", ".", []string{"Outbox"}},
 	{"Delivery", ".", []string{"Delivery"}},
 	{"Key policy", ".", []string{"KeyPolicy"}},
+	{"Escrow", ".", []string{"Escrow"}},
 	{"Source", ".", []string{"Source"}},
 	{"Client certificate", ".", []string{"ClientCertificate"}},
 	{"Scheme standard-webhooks", "../../hooks/verify", []string{"StandardWebhooks", "secretsConfig", "standardWebhooksConfig"}},
