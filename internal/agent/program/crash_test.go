@@ -29,6 +29,9 @@ import (
 // it is started again.
 const crashVariable = "SEALRELAY_TEST_CRASH_AGENT"
 
+// crashReady is what the agent prints once it takes deliveries.
+const crashReady = "ready"
+
 // crashChild is an agent that takes deliveries from standard input, several at
 // once, and prints the receipts, until it is killed.
 func crashChild(dir string) {
@@ -41,6 +44,7 @@ func crashChild(dir string) {
 		panic(err)
 	}
 	go func() { _ = running.Run(context.Background()) }()
+	_, _ = io.WriteString(os.Stdout, crashReady+"\n")
 	var printing sync.Mutex
 	input := json.NewDecoder(bufio.NewReader(os.Stdin))
 	for {
@@ -127,11 +131,17 @@ func (w *crashWorld) round() int {
 		w.t.Fatal(err)
 	}
 	killed := make(chan struct{})
-	// The moment is random beside what the agent does; there is nothing to wait for.
-	time.AfterFunc(time.Duration(10+rand.IntN(80))*time.Millisecond, func() {
-		_ = child.Process.Kill()
-		close(killed)
+	// The moment is random beside what the agent does, in most rounds from when it
+	// takes deliveries on, else from its start.
+	kill := sync.OnceFunc(func() {
+		time.AfterFunc(time.Duration(rand.IntN(80))*time.Millisecond, func() {
+			_ = child.Process.Kill()
+			close(killed)
+		})
 	})
+	if rand.IntN(10) == 0 {
+		kill()
+	}
 	var sending sync.WaitGroup
 	deliveries := w.deliveries()
 	sending.Go(func() {
@@ -143,9 +153,15 @@ func (w *crashWorld) round() int {
 		}
 	})
 	count := 0
-	for lines := bufio.NewScanner(output); lines.Scan(); count++ {
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		if lines.Text() == crashReady {
+			kill()
+			continue
+		}
 		w.receipt(lines.Text())
+		count++
 	}
+	kill() // of an agent that ended by itself
 	<-killed
 	sending.Wait()
 	_ = child.Wait()
