@@ -38,7 +38,7 @@ func (a *agents) run(ts *testscript.TestScript, neg bool, args []string) {
 func (a *agents) kill(ts *testscript.TestScript, _ bool, _ []string) {
 	running := a.of(ts)
 	ts.Check(running.process.Process.Kill())
-	_ = <-running.exited // It was killed.
+	ts.Logf("the agent ended: %v", <-running.exited)
 }
 
 func examplesFolder(t *testing.T) string {

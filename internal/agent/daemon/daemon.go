@@ -92,7 +92,9 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener) erro
 	if err := server.Shutdown(within); err != nil {
 		_ = server.Close()
 	}
-	_ = <-failed // http.ErrServerClosed.
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("receive: %w", err)
+	}
 	return nil
 }
 
