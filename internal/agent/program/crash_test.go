@@ -131,15 +131,16 @@ func (w *crashWorld) round() int {
 		w.t.Fatal(err)
 	}
 	killed := make(chan struct{})
-	// The moment is random beside what the agent does, in most rounds from when it
-	// takes deliveries on, else from its start.
+	// The moment is random beside what the agent does: a while after its start in
+	// some rounds, a while after one of its first receipts in most.
 	kill := sync.OnceFunc(func() {
-		time.AfterFunc(time.Duration(rand.IntN(80))*time.Millisecond, func() {
+		time.AfterFunc(time.Duration(rand.IntN(20))*time.Millisecond, func() {
 			_ = child.Process.Kill()
 			close(killed)
 		})
 	})
-	if rand.IntN(10) == 0 {
+	after := rand.IntN(8)
+	if rand.IntN(8) == 0 {
 		kill()
 	}
 	var sending sync.WaitGroup
@@ -154,12 +155,13 @@ func (w *crashWorld) round() int {
 	})
 	count := 0
 	for lines := bufio.NewScanner(output); lines.Scan(); {
-		if lines.Text() == crashReady {
-			kill()
-			continue
+		if lines.Text() != crashReady {
+			w.receipt(lines.Text())
+			count++
 		}
-		w.receipt(lines.Text())
-		count++
+		if count >= after {
+			kill()
+		}
 	}
 	kill() // of an agent that ended by itself
 	<-killed
