@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,7 +40,7 @@ func TestOneDestinationHoldsUpNoOther(t *testing.T) {
 		{"dead", refuse, 8}, // five that break it and up to three begun before
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				r := openReal(t)
 				r.commit("bad", backlog)
 				defer r.run(behaviour{"bad": test.behave}, nil)()
@@ -61,13 +62,13 @@ func TestOneDestinationHoldsUpNoOther(t *testing.T) {
 }
 
 func TestBreaker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const backlog = 1000
 		r := openReal(t)
 		r.commit("a", backlog)
-		works := false
+		var works atomic.Bool
 		defer r.run(behaviour{"a": func(context.Context, outbox.Delivery) error {
-			if works {
+			if works.Load() {
 				return nil
 			}
 			return errRefused
@@ -101,7 +102,7 @@ func TestBreaker(t *testing.T) {
 		}
 		r.wantLogged(map[string]int{"destination keeps failing": 1, `"level":"warn"`: 1, "works again": 0})
 
-		works = true
+		works.Store(true)
 		pass(90 * time.Minute) // the longest pause and its variation
 		if got := r.counts(); got[outbox.Delivered] != backlog {
 			t.Errorf("%v after it works again, want all delivered", got)
@@ -122,7 +123,7 @@ func (r *real) wantLogged(want map[string]int) {
 
 // A refusal of one delivery is not the destination's failure.
 func TestFinalFailuresDoNotBreak(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		r := openReal(t)
 		r.commit("a", 50)
 		defer r.run(behaviour{"a": func(context.Context, outbox.Delivery) error { return deliver.Final(errRefused) }}, nil)()
@@ -135,7 +136,7 @@ func TestFinalFailuresDoNotBreak(t *testing.T) {
 }
 
 func TestRetryAfterHoldsTheProbe(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		r := openReal(t)
 		r.commit("a", 20)
 		defer r.run(behaviour{"a": func(context.Context, outbox.Delivery) error {
@@ -151,7 +152,7 @@ func TestRetryAfterHoldsTheProbe(t *testing.T) {
 }
 
 func TestRate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		r := openReal(t)
 		r.commit("limited", 100)
 		r.commit("free", 100)
@@ -176,7 +177,7 @@ func TestRate(t *testing.T) {
 }
 
 func TestPauseAndResume(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		r := openReal(t)
 		at := outbox.Destination{Agent: "a", Destination: "d"}
 		now := func(kind audit.Kind) audit.Entry { return audit.Entry{At: time.Now(), Kind: kind, Actor: "operator"} }
@@ -185,12 +186,12 @@ func TestPauseAndResume(t *testing.T) {
 		}
 		r.commit("a", 1)
 		r.commit("b", 1)
-		failing := true
+		var works atomic.Bool
 		defer r.run(behaviour{"a": func(context.Context, outbox.Delivery) error {
-			if failing {
-				return errRefused
+			if works.Load() {
+				return nil
 			}
-			return nil
+			return errRefused
 		}}, func(o *deliver.Options) { o.Schedule.GiveUpAfter = time.Hour })()
 		pass(2 * time.Hour)
 		if got := r.tried("a"); got != 0 || r.tried("b") != 1 {
@@ -209,7 +210,7 @@ func TestPauseAndResume(t *testing.T) {
 		if got := r.tried("a"); got < deliver.DefaultSchedule.MinAttempts {
 			t.Errorf("%d attempts show nothing", got)
 		}
-		failing = false
+		works.Store(true)
 		pass(time.Hour)
 		if got := r.counts(); got[outbox.Delivered] != 2 {
 			t.Errorf("%v, want all delivered", got)
@@ -219,7 +220,7 @@ func TestPauseAndResume(t *testing.T) {
 
 // A pause that another process makes holds from the next claim on.
 func TestPauseWhileRunning(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		r := openReal(t)
 		r.commit("a", 1000)
 		defer r.run(nil, func(o *deliver.Options) { o.Rate = func(outbox.Destination) float64 { return 10 } })()

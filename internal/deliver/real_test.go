@@ -30,6 +30,14 @@ type real struct {
 	attempts, busy, most map[string]int
 }
 
+// bubble runs a test in a bubble. Its outbox does not sync: what a loss of power
+// leaves is not what these tests are about.
+func bubble(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	t.Setenv("SEALRELAY_TESTONLY_SYNCHRONOUS", "OFF")
+	synctest.Test(t, test)
+}
+
 func openReal(t *testing.T) *real {
 	t.Helper()
 	box, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "outbox.db"), sqlite.Options{Warn: func(m string) { t.Log(m) }})
