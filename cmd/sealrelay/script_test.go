@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"waitlog":       services.waitLog,
 			"waitdelivered": waitDelivered,
 			"metric":        metric,
+			"decide":        decide,
 			"agentrun":      agents.run,
 			"agentstop":     agents.stop,
 			"agentkill":     agents.kill,
@@ -268,4 +269,24 @@ func scrape(ts *testscript.TestScript) string {
 	page, err := io.ReadAll(answer.Body)
 	ts.Check(err)
 	return string(page)
+}
+
+// decide approve|deny AGENT decides on the one key that the agent asked for.
+func decide(ts *testscript.TestScript, _ bool, args []string) {
+	var out bytes.Buffer
+	list := exec.Command("sealrelay", "agents", "enrolments", "--json")
+	list.Env, list.Stdout = append(os.Environ(), "SEALRELAY_CONFIG="+ts.Getenv("SEALRELAY_CONFIG")), &out
+	_ = list.Run() // exits with 4, as there is one
+	var known []struct {
+		Agent, State string
+		KeyID        string `json:"key_id"`
+	}
+	ts.Check(json.Unmarshal(out.Bytes(), &known))
+	for _, e := range known {
+		if e.Agent == args[1] && e.State == "pending" {
+			ts.Check(ts.Exec("sealrelay", "agents", args[0], e.Agent, "--key", e.KeyID))
+			return
+		}
+	}
+	ts.Fatalf("agent %s asked for no key", args[1])
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/sealrelay/sealrelay/crypto/statement"
 	"github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/deliver"
+	"github.com/sealrelay/sealrelay/internal/enrol"
 	"github.com/sealrelay/sealrelay/internal/httpapi"
 	"github.com/sealrelay/sealrelay/internal/intake"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
@@ -47,10 +48,16 @@ type App struct {
 	options Options
 	log     zerolog.Logger
 
-	store       *sqlite.Outbox
-	intake      *intake.Intake
-	recipients  *recipientset.Signer
-	built       atomic.Pointer[Built]
+	store      *sqlite.Outbox
+	intake     *intake.Intake
+	recipients *recipientset.Signer
+	built      atomic.Pointer[Built]
+	// changing is held while another configuration, latest, or other enrolled
+	// keys are put in force.
+	changing    sync.Mutex
+	latest      atomic.Pointer[config.Config]
+	enrolled    map[string]config.Enrolled
+	desk        *enrol.Desk
 	certificate *servercert.Certificate
 	observed    *observed
 	dispatcher  *deliver.Dispatcher
@@ -84,6 +91,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 		return nil, err
 	}
 	a.built.Store(built)
+	a.latest.Store(cfg)
 	if err := a.loadCertificate(); err != nil {
 		return nil, err
 	}
@@ -110,10 +118,13 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	if err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
+	if err := a.openDesk(ctx, signer.seed); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
 	if a.dispatcher, err = a.newDispatcher(); err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
-	reportKeys(a.log, built.Rules.Registry(), time.Now())
+	reportKeys(a.log, a.built.Load().Rules.Registry(), time.Now())
 	return a, nil
 }
 
@@ -121,7 +132,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 // client shows a certificate: a source that asks for one could never be called, and
 // an agent that is known by one could never call.
 func (a *App) build(cfg *config.Config) (*Built, error) {
-	built, err := Build(cfg)
+	built, err := Build(cfg.WithEnrolled(a.enrolled))
 	if err == nil && a.options.InsecureLoopback && built.asksClient {
 		return nil, errors.New("a source or an agent has client_certificate, or a source verifies by client-certificate, which --insecure-loopback can never see; let the proxy ask for it and remove the setting, or serve TLS here")
 	}
@@ -203,7 +214,7 @@ func (a *App) Start() error {
 	a.background.Go(func() { a.dispatcher.Run(ctx) })
 	a.background.Go(func() { a.forget(ctx) })
 	a.background.Go(func() { a.alert(ctx) })
-	a.background.Go(func() { a.watchQuarantine(ctx) })
+	a.background.Go(func() { a.watchAgents(ctx) })
 	a.background.Go(func() { a.watchNeeds(ctx) })
 	a.background.Go(func() { a.watch(ctx, a.store.Failed()) })
 	a.serve(a.hooks, a.hooksListener)
@@ -225,7 +236,7 @@ func (a *App) listen() error {
 	}
 	handler := httpapi.New(httpapi.Options{
 		Intake: a.intake, TrustedProxies: proxies, MaxInFlight: a.cfg.Server.MaxInFlight,
-		Recipients: a.recipients, Mailbox: a.mailbox, Observer: a.observed, Log: a.log,
+		Recipients: a.recipients, Mailbox: a.mailbox, Enrolments: a.desk, Observer: a.observed, Log: a.log,
 	})
 	var tlsConfig *tls.Config
 	if a.certificate != nil {
@@ -281,6 +292,8 @@ func (a *App) Failed() <-chan error { return a.failed }
 // and the server's certificate. If anything in it is bad, nothing changes.
 // What needs a restart is reported and ignored.
 func (a *App) Reload(cfg *config.Config) error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
 	built, err := a.build(cfg)
 	if err != nil {
 		return err
@@ -293,19 +306,24 @@ func (a *App) Reload(cfg *config.Config) error {
 	for _, setting := range needRestart(a.cfg, cfg) {
 		a.log.Warn().Str("setting", setting).Msg("this change takes effect at the next start")
 	}
-	a.built.Store(built)
-	a.intake.SetRules(built.Rules)
-	a.mailbox.Reloaded()
+	a.latest.Store(cfg)
+	a.putInForce(built)
 	if err := a.dropEscrow(context.Background(), built.Rules); err != nil {
 		a.log.Error().Err(err).Msg("the next start tries again")
-	}
-	select {
-	case a.reloaded <- struct{}{}:
-	default:
 	}
 	reportKeys(a.log, built.Rules.Registry(), time.Now())
 	a.log.Info().Msg("configuration reloaded")
 	return nil
+}
+
+func (a *App) putInForce(built *Built) {
+	a.built.Store(built)
+	a.intake.SetRules(built.Rules)
+	a.mailbox.Reloaded()
+	select {
+	case a.reloaded <- struct{}{}:
+	default:
+	}
 }
 
 // Stop takes no more hooks, finishes those accepted and the deliveries in

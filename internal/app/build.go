@@ -171,6 +171,9 @@ func (b *builder) registry() *agentkeys.Registry {
 func (b *builder) agent(name string, from config.Agent) *agentkeys.Agent {
 	where := "agent " + name
 	agent := &agentkeys.Agent{Name: name, Labels: from.Labels}
+	if from.Awaited() {
+		return agent
+	}
 	for _, file := range from.SigningKeyFiles {
 		key, err := b.signingKey(file)
 		b.add(where+": signing_key_files", err)
@@ -179,6 +182,10 @@ func (b *builder) agent(name string, from config.Agent) *agentkeys.Agent {
 	own := map[string]*agentkeys.Key{}
 	for _, key := range slices.Sorted(maps.Keys(from.Keys)) {
 		own[key] = b.key(where+": key "+key, from.Keys[key])
+	}
+	if from.Enrolled != nil {
+		own["enrolled"] = b.key(where+": enrolled key", config.Key{Inline: from.Enrolled.Public})
+		agent.SigningKeys = []ed25519.PublicKey{from.Enrolled.Signing}
 	}
 	for _, destination := range slices.Sorted(maps.Keys(from.Destinations)) {
 		settings := from.Destinations[destination]

@@ -26,7 +26,7 @@ func (b *builder) callers(registry *agentkeys.Registry) map[string]*mailbox.Agen
 	for _, agent := range registry.Agents() {
 		from := b.cfg.Agents[agent.Name]
 		if len(agent.SigningKeys) == 0 {
-			if from.ClientCertificate != nil {
+			if from.ClientCertificate != nil && !from.Awaited() {
 				b.add("agent "+agent.Name, errors.New("client_certificate is for the mailbox, which needs signing_key_files beside it: receipts are signed"))
 			}
 			continue

@@ -57,6 +57,10 @@ func (a *App) dropEscrow(ctx context.Context, rules *intake.Rules) error {
 // Resealer makes the Intake of a command that seals values anew which were in
 // escrow. It reads the signing key, but no credential of a source.
 func Resealer(ctx context.Context, cfg *config.Config, store outbox.Outbox, log zerolog.Logger) (*intake.Intake, error) {
+	cfg, err := WithEnrolled(ctx, cfg, store)
+	if err != nil {
+		return nil, err
+	}
 	rules, err := Routing(cfg)
 	if err != nil {
 		return nil, err

@@ -8,13 +8,14 @@ import (
 	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
-// quarantineEvery is how often it is looked which agents are in quarantine. The
-// outbox itself keeps what it has from them at once; this is for what comes.
-const quarantineEvery = 2 * time.Second
+// agentsEvery is how often it is looked which agents are in quarantine, and which
+// have other keys. The outbox itself keeps what it has from those in quarantine
+// at once; this is for what comes.
+const agentsEvery = 2 * time.Second
 
-// watchQuarantine keeps intake told of the agents in quarantine.
-func (a *App) watchQuarantine(ctx context.Context) {
-	ticker := time.NewTicker(quarantineEvery)
+// watchAgents keeps intake told of the agents in quarantine and of enrolled keys.
+func (a *App) watchAgents(ctx context.Context) {
+	ticker := time.NewTicker(agentsEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -24,6 +25,9 @@ func (a *App) watchQuarantine(ctx context.Context) {
 		}
 		if err := a.readQuarantine(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error().Err(err).Msg("it is not known which agents are in quarantine; those known before are kept in it")
+		}
+		if err := a.readEnrolled(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error().Err(err).Msg("the keys that were in force are kept")
 		}
 	}
 }

@@ -39,6 +39,10 @@ const (
 	DeliveryResumed   Kind = "delivery.resumed"
 	AgentQuarantined  Kind = "agent.quarantined"
 	AgentReleased     Kind = "agent.released"
+	AgentInvited      Kind = "agent.invited"
+	AgentKeyRequested Kind = "agent.key-requested"
+	AgentKeyApproved  Kind = "agent.key-approved"
+	AgentKeyDenied    Kind = "agent.key-denied"
 	SecretResealed    Kind = "secret.resealed"
 	EscrowDropped     Kind = "escrow.dropped"
 )

@@ -69,6 +69,7 @@ func (c *Config) checkService(ch *checker) {
 	if c.Escrow != nil && c.Escrow.File == "" {
 		ch.add("escrow: file is missing; it names the public key, or leave escrow out")
 	}
+	c.checkEnrolmentRules(ch)
 	c.checkTimes(ch)
 	if len(c.Sources) == 0 {
 		ch.add("sources is empty; without one nobody can send a secret")
@@ -133,8 +134,12 @@ func (ch *checker) name(what, name string) string {
 }
 
 func (ch *checker) globs(where string, globs []string) {
+	ch.globsOf(where, "secret names such as \"prod/**\"", globs)
+}
+
+func (ch *checker) globsOf(where, what string, globs []string) {
 	if len(globs) == 0 {
-		ch.add("%s is missing; it takes globs of secret names such as \"prod/**\"", where)
+		ch.add("%s is missing; it takes globs of %s", where, what)
 	}
 	for i, glob := range globs {
 		if !doublestar.ValidatePattern(glob) {
@@ -198,6 +203,9 @@ func (a Agent) check(ch *checker, name string) {
 	for _, key := range slices.Sorted(maps.Keys(a.Keys)) {
 		a.Keys[key].check(ch, ch.name(where+": key", key))
 	}
+	if a.Enroll && len(a.Keys)+len(a.SigningKeyFiles) > 0 {
+		ch.add("%s: enroll is for an agent that registers its keys itself; leave out keys and signing_key_files, or enroll", where)
+	}
 	if len(a.Destinations) == 0 {
 		ch.add("%s: destinations is empty", where)
 	}
@@ -251,7 +259,7 @@ func (c *Config) checkRoute(ch *checker, i int) {
 	for _, agent := range route.Agents {
 		if a, ok := c.Agents[agent]; !ok {
 			ch.add("%s: there is no agent %s", where, shown(agent, nameRule))
-		} else if len(a.Keys) == 0 {
+		} else if len(a.Keys) == 0 && !a.Enroll {
 			ch.add("%s: agent %s has no key of its own; route to a group with a key instead", where, shown(agent, nameRule))
 		}
 	}

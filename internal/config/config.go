@@ -33,6 +33,9 @@ type Config struct {
 	Delivery Delivery `yaml:"delivery"`
 	// KeyPolicy is what every agent's key must fulfil beyond the rules for all.
 	KeyPolicy KeyPolicy `yaml:"key_policy"`
+	// EnrolmentRules decide on the keys that agents register; the first that
+	// matches counts. Default: defer
+	EnrolmentRules []EnrolmentRule `yaml:"enrolment_rules"`
 	// Escrow is an offline key that each value is sealed for as well.
 	// Default: none
 	Escrow *Escrow `yaml:"escrow"`
@@ -209,8 +212,27 @@ type Agent struct {
 	// With ca_file it needs dns_names, uris, emails or pins, as the authority's
 	// other certificates are not the agent's. Default: requests are signed
 	ClientCertificate *Settings `yaml:"client_certificate"`
+	// Enroll lets the agent register its keys itself, `sealrelay agent enroll`, in
+	// place of keys and signing_key_files; see docs/agents.md. Until it has, it
+	// gets nothing. Default: false
+	Enroll bool `yaml:"enroll"`
 	// Destinations are where its envelopes go, by name.
 	Destinations map[string]Destination `yaml:"destinations"`
+
+	// Enrolled are the keys of an agent that registered them; nil if it did not
+	// yet. See WithEnrolled.
+	Enrolled *Enrolled `yaml:"-"`
+}
+
+// EnrolmentRule decides on the requests of agents for their keys.
+type EnrolmentRule struct {
+	// Agents are globs of agents' names, of which one must match. Required.
+	Agents []string `yaml:"agents"`
+	// Decide is allow: the first keys of an agent that has an invitation are
+	// approved; deny: every request is denied; or defer: an operator approves.
+	// Other keys than the first need the signature of those before, or an
+	// operator, under allow too. Required.
+	Decide string `yaml:"decide"`
 }
 
 // Key is a public key and what it must fulfil, when the configuration is read

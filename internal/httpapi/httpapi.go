@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sealrelay/sealrelay/agentkeys/recipientset"
+	"github.com/sealrelay/sealrelay/internal/enrol"
 	"github.com/sealrelay/sealrelay/internal/intake"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 )
@@ -38,9 +39,11 @@ type Options struct {
 	// Recipients signs the sets of recipients for sources that seal.
 	Recipients *recipientset.Signer
 	// Mailbox is what agents ask, and what takes their receipts.
-	Mailbox  *mailbox.Mailbox
-	Observer Observer
-	Log      zerolog.Logger
+	Mailbox *mailbox.Mailbox
+	// Enrolments takes the keys of agents.
+	Enrolments *enrol.Desk
+	Observer   Observer
+	Log        zerolog.Logger
 }
 
 // New makes the handler that password managers and agents call.
@@ -59,6 +62,8 @@ func New(o Options) http.Handler {
 	e.GET("/v1/mailbox/:id", agents.fetch)
 	e.POST("/v1/mailbox/:id/receipt", agents.acknowledge)
 	e.POST("/v1/receipts", agents.report)
+	enrolments := &enrolAPI{Desk: o.Enrolments, log: o.Log, working: api.working}
+	e.POST("/v1/enrolments", enrolments.register)
 	return e
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/internal/enrol"
 	"github.com/sealrelay/sealrelay/internal/intake"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/outbox"
@@ -52,6 +53,9 @@ var classes = []struct {
 	// First, as it wraps what its verifier says.
 	{mailbox.ErrNotAgent, &kind{status: http.StatusUnauthorized, slug: "not-the-agent", title: "the request is not shown to be the agent's"}},
 	{hooks.ErrUnauthenticated, &kind{status: http.StatusUnauthorized, slug: "not-authenticated", title: "the request is not the source's"}},
+	{enrol.ErrMalformed, &kind{status: http.StatusBadRequest, slug: "malformed", title: "the request cannot be read"}},
+	{enrol.ErrRefused, &kind{status: http.StatusUnauthorized, slug: "not-enrolled", title: "the enrolment is not shown to be the agent's"}},
+	{enrol.ErrKey, &kind{status: http.StatusUnprocessableEntity, slug: "key-not-enrolled", title: "the key cannot be enrolled"}},
 	{hooks.ErrMediaType, &kind{status: http.StatusUnsupportedMediaType, slug: "media-type", title: "the body's media type is not taken"}},
 	{hooks.ErrNoValue, &kind{status: http.StatusUnprocessableEntity, slug: "no-value", title: "the event has no value to seal"}},
 	{hooks.ErrMalformed, &kind{status: http.StatusBadRequest, slug: "malformed", title: "the request cannot be read"}},

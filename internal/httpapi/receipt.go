@@ -28,13 +28,19 @@ func readReceiptBody(c echo.Context) ([]byte, error) {
 		}
 		return nil, nil
 	}
+	return readJSON(c, "a receipt's body", maxReceiptBody)
+}
+
+// readJSON reads a body of that media type, up to most bytes.
+func readJSON(c echo.Context, what string, most int64) ([]byte, error) {
+	r := c.Request()
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
 		return nil, fmt.Errorf("%w: send Content-Type: application/json", hooks.ErrMediaType)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxReceiptBody))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, most))
 	if _, is := errors.AsType[*http.MaxBytesError](err); is {
-		return nil, fmt.Errorf("%w: a receipt's body has at most %d bytes", errTooLarge, maxReceiptBody)
+		return nil, fmt.Errorf("%w: %s has at most %d bytes", errTooLarge, what, most)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: the body did not arrive whole", hooks.ErrMalformed)

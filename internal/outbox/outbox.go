@@ -297,6 +297,21 @@ type Outbox interface {
 	// DropEscrow removes the copies for the escrow key, all of them, and returns
 	// how many; if none, there is no audit row.
 	DropEscrow(ctx context.Context, entry audit.Entry) (int, error)
+	// Invite keeps the invitation, in place of another one of the agent.
+	Invite(ctx context.Context, invitation Invitation, entry audit.Entry) error
+	// Enrol keeps keys that an agent asked for, uses up its invitation, and writes
+	// the audit row. Keys that the agent asked for before with the same invitation,
+	// or the same endorsement, are returned as they are now. State is Approved,
+	// Denied or Requested; an invitation alone approves no other keys than the
+	// first, so that it is Requested then. What the agent asked for before is
+	// Replaced. ErrNotInvited if there is no such invitation, or Endorser is not
+	// the present signing key.
+	Enrol(ctx context.Context, e Enrolment) (Enrolment, error)
+	// Decide makes what an agent Requested Approved or Denied; ErrNotFound if it
+	// did not request that key, or that was decided.
+	Decide(ctx context.Context, agent, keyID string, state EnrolmentState, entry audit.Entry) error
+	// Enrolments reads all of them, by agent and the oldest first.
+	Enrolments(ctx context.Context) ([]Enrolment, error)
 	// Holds lists what is quarantined, paused or broken, by agent and
 	// destination.
 	Holds(ctx context.Context) ([]Hold, error)

@@ -33,6 +33,7 @@ var sections = []section{
 	{"Outbox", ".", []string{"Outbox"}},
 	{"Delivery", ".", []string{"Delivery"}},
 	{"Key policy", ".", []string{"KeyPolicy"}},
+	{"Enrolment rule", ".", []string{"EnrolmentRule"}},
 	{"Escrow", ".", []string{"Escrow"}},
 	{"Source", ".", []string{"Source"}},
 	{"Client certificate", ".", []string{"ClientCertificate"}},

@@ -58,8 +58,16 @@ func (discard) Copies(context.Context, outbox.SecretFilter) ([]outbox.Copies, er
 func (discard) Escrow(context.Context, string) (outbox.Escrow, error) {
 	return outbox.Escrow{}, outbox.ErrNotFound
 }
-func (discard) DropEscrow(context.Context, audit.Entry) (int, error) { return 0, nil }
-func (discard) Holds(context.Context) ([]outbox.Hold, error)         { return nil, nil }
+func (discard) DropEscrow(context.Context, audit.Entry) (int, error)         { return 0, nil }
+func (discard) Invite(context.Context, outbox.Invitation, audit.Entry) error { return nil }
+func (discard) Enrol(_ context.Context, e outbox.Enrolment) (outbox.Enrolment, error) {
+	return e, nil
+}
+func (discard) Decide(context.Context, string, string, outbox.EnrolmentState, audit.Entry) error {
+	return outbox.ErrNotFound
+}
+func (discard) Enrolments(context.Context) ([]outbox.Enrolment, error) { return nil, nil }
+func (discard) Holds(context.Context) ([]outbox.Hold, error)           { return nil, nil }
 func (discard) Attempts(context.Context, outbox.Key) ([]outbox.Attempt, error) {
 	return nil, nil
 }

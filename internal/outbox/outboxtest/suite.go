@@ -86,6 +86,8 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"who has a copy", copies},
 		{"the latest copy in escrow is kept", escrow},
 		{"copies in escrow are dropped", dropEscrow},
+		{"an invitation enrols once", enrolInvited},
+		{"other keys need the word of those before", enrolOtherKeys},
 
 		{"an event whose ID begins alike", repeated},
 		{"news is awaited until the value comes", awaitedIsSettled},

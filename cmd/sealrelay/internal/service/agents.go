@@ -1,13 +1,13 @@
 package service
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
-	"github.com/sealrelay/sealrelay/internal/config"
 )
 
 // keyView is what is shown of a key.
@@ -26,14 +26,15 @@ type keyView struct {
 
 func newAgents() *cobra.Command {
 	return cli.Parent("agents", "Look at the agents and their keys, and keep them from what they should not get",
-		newAgentsList(), newAgentsVerify(), newAgentsQuarantine(), newAgentsRelease())
+		newAgentsList(), newAgentsVerify(), newAgentsQuarantine(), newAgentsRelease(),
+		newAgentsInvite(), newAgentsEnrolments(), newAgentsApprove(), newAgentsDeny())
 }
 
 func newAgentsList() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List the keys of agents and groups", Args: cli.Arguments(cobra.NoArgs)}
 	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		views, err := keyViews(*path)
+		views, err := keyViews(cmd.Context(), *path)
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ secret is sealed. Exits with 4 if one fails.`,
 	}
 	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		views, err := keyViews(*path)
+		views, err := keyViews(cmd.Context(), *path)
 		if err != nil {
 			return err
 		}
@@ -73,8 +74,8 @@ secret is sealed. Exits with 4 if one fails.`,
 	return cmd
 }
 
-func keyViews(path string) ([]keyView, error) {
-	cfg, err := config.Load(path)
+func keyViews(ctx context.Context, path string) ([]keyView, error) {
+	cfg, err := loadEnrolled(ctx, path)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/bundle"
-	"github.com/sealrelay/sealrelay/internal/config"
 )
 
 func newDeliveriesImport() *cobra.Command {
@@ -48,7 +47,7 @@ and changes nothing then.`,
 }
 
 func readReceipts(cmd *cobra.Command, configPath, file string) (*bundle.Receipts, error) {
-	cfg, err := config.Load(configPath)
+	cfg, err := loadEnrolled(cmd.Context(), configPath)
 	if err != nil {
 		return nil, err
 	}

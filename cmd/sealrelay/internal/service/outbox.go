@@ -1,7 +1,10 @@
 package service
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -25,4 +28,22 @@ func openOutbox(cmd *cobra.Command, configPath string) (outbox.Outbox, error) {
 		return nil, fmt.Errorf("open outbox: %w; `sealrelay serve` makes it", err)
 	}
 	return sqlite.Open(cmd.Context(), path, sqlite.Options{})
+}
+
+// loadEnrolled loads the configuration with the keys that agents have registered.
+// Without an outbox no agent has.
+func loadEnrolled(ctx context.Context, configPath string) (*config.Config, error) {
+	cfg, err := config.Load(configPath)
+	if err != nil || !cfg.Enrolls() {
+		return cfg, err
+	}
+	if _, err := os.Stat(app.OutboxPath(cfg)); errors.Is(err, fs.ErrNotExist) {
+		return cfg, nil
+	}
+	store, err := sqlite.Open(ctx, app.OutboxPath(cfg), sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	cfg, err = app.WithEnrolled(ctx, cfg, store)
+	return cfg, errors.Join(err, store.Close())
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
-	"github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/standing"
 )
@@ -44,7 +43,7 @@ func listNeeds(cmd *cobra.Command, path string, filter outbox.SecretFilter, asJS
 }
 
 func readNeeds(cmd *cobra.Command, path string, filter outbox.SecretFilter) ([]needView, error) {
-	cfg, err := config.Load(path)
+	cfg, err := loadEnrolled(cmd.Context(), path)
 	if err != nil {
 		return nil, err
 	}
