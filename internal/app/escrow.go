@@ -57,6 +57,9 @@ func (a *App) dropEscrow(ctx context.Context, rules *intake.Rules) error {
 // Resealer makes the Intake of a command that seals values anew which were in
 // escrow. It reads the signing key, but no credential of a source.
 func Resealer(ctx context.Context, cfg *config.Config, store outbox.Outbox, log zerolog.Logger) (*intake.Intake, error) {
+	if cfg.Escrow == nil {
+		return nil, errors.New("the configuration has no escrow key, so there is nothing in escrow")
+	}
 	cfg, err := WithEnrolled(ctx, cfg, store)
 	if err != nil {
 		return nil, err
@@ -64,9 +67,6 @@ func Resealer(ctx context.Context, cfg *config.Config, store outbox.Outbox, log 
 	rules, err := Routing(cfg)
 	if err != nil {
 		return nil, err
-	}
-	if rules.Escrow() == nil {
-		return nil, errors.New("the configuration has no escrow key, so there is nothing in escrow")
 	}
 	signer, err := readSigner(cfg)
 	if err != nil {
