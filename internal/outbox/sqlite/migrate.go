@@ -35,17 +35,26 @@ func migrateDB(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	_, upErr := provider.Up(ctx)
-	current, known, err := provider.GetVersions(ctx)
-	switch {
-	case err != nil:
-		return errors.Join(upErr, err)
-	case current > known:
-		return fmt.Errorf("the outbox has schema version %d and this program knows up to %d; run the newer sealrelay that wrote it", current, known)
-	case current < known:
-		return upErr
+	return upTo(ctx, provider)
+}
+
+// upTo migrates until the schema is current. Where another process migrates at
+// the same time, each may find that the other was first with a migration, and
+// goes on behind it: an error counts only if no process came further.
+func upTo(ctx context.Context, provider *goose.Provider) error {
+	for before := int64(-1); ; {
+		_, upErr := provider.Up(ctx)
+		current, known, err := provider.GetVersions(ctx)
+		switch {
+		case err != nil:
+			return errors.Join(upErr, err)
+		case current > known:
+			return fmt.Errorf("the outbox has schema version %d and this program knows up to %d; run the newer sealrelay that wrote it", current, known)
+		case current == known:
+			return nil
+		case current == before:
+			return upErr
+		}
+		before = current
 	}
-	// Where the schema is current, an error of Up only says that another
-	// process migrated at the same time and was first.
-	return nil
 }
