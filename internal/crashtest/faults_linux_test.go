@@ -137,7 +137,7 @@ func TestDiskFull(t *testing.T) {
 	// The file system is seen by the service alone, and through it.
 	inside := filepath.Join("/proc", strconv.Itoa(run.cmd.Process.Pid), "root", data)
 	ballast := filepath.Join(inside, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 8<<20), 0o600); err != nil {
+	if err := os.WriteFile(ballast, make([]byte, 30<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	load := newLoad(site, 1<<30)
@@ -182,10 +182,11 @@ func TestDiskFull(t *testing.T) {
 }
 
 // smallDisk is the words in front of a command that give it a file system of
-// 10 MiB at the folder, seen by nobody else.
+// 32 MiB at the folder, seen by nobody else. The outbox's log alone grows to
+// 16 MiB before it is used again.
 func smallDisk(t *testing.T, folder string) []string {
 	t.Helper()
-	script := `mount -t tmpfs -o size=10m,mode=700 tmpfs "$0" && exec "$@"`
+	script := `mount -t tmpfs -o size=32m,mode=700 tmpfs "$0" && exec "$@"`
 	unshare := []string{"unshare", "--mount"}
 	if os.Geteuid() != 0 {
 		unshare = append(unshare, "--user", "--map-root-user")

@@ -66,7 +66,7 @@ func (h Hold) Why() string {
 	return "failing"
 }
 
-// Attempt is what is kept of a settled attempt at a delivery.
+// Attempt is what is kept of an attempt at a delivery.
 type Attempt struct {
 	At      time.Time `json:"at"`
 	Version int64     `json:"version"`
@@ -75,5 +75,5 @@ type Attempt struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// KeptAttempts is how many attempts at a delivery are kept.
+// KeptAttempts is how many failed attempts at a delivery are kept.
 const KeptAttempts = 10

@@ -242,8 +242,8 @@ type Outbox interface {
 	// is routed to no more) is not leased: it becomes Dead, with an audit row,
 	// as the older version must not be sent any more.
 	Claim(ctx context.Context, now time.Time, limit int, lease time.Duration, room Room) ([]Delivery, error)
-	// Settle records the outcome of a claim, keeps it among the delivery's
-	// attempts and ends the lease. A claim whose lease ran out can still be
+	// Settle records the outcome of a claim, keeps a failure among the
+	// delivery's attempts and ends the lease. A claim whose lease ran out can still be
 	// settled until the row is claimed again. If a newer version was committed
 	// meanwhile, the row stays Pending and due for that one, DeliveredVersion
 	// is kept up, and ErrFenced is returned. What waits for another attempt at
@@ -315,8 +315,8 @@ type Outbox interface {
 	// Holds lists what is quarantined, paused or broken, by agent and
 	// destination.
 	Holds(ctx context.Context) ([]Hold, error)
-	// Attempts are the latest settled attempts at a delivery, oldest first, no
-	// more than KeptAttempts.
+	// Attempts are the latest failed attempts at a delivery, no more than
+	// KeptAttempts, and the delivery of DeliveredVersion, oldest first.
 	Attempts(ctx context.Context, key Key) ([]Attempt, error)
 	// Get reads one delivery; ErrNotFound if there is none.
 	Get(ctx context.Context, key Key) (Delivery, error)

@@ -302,14 +302,14 @@ func attemptsAreKept(t *testing.T, s *store) {
 		s.settle(outcome(d, outbox.Delivered, 10_001))
 	}
 	want = append(want, outbox.Attempt{At: at(10_001), Version: 2, State: outbox.Delivered})
-	if len(want) <= outbox.KeptAttempts {
+	if len(want)-1 <= outbox.KeptAttempts {
 		t.Fatalf("only %d attempts at db", len(want))
 	}
 	got, err := s.Attempts(t.Context(), key("web", "db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want[len(want)-outbox.KeptAttempts:], got); diff != "" {
+	if diff := cmp.Diff(want[len(want)-1-outbox.KeptAttempts:], got); diff != "" {
 		t.Fatalf("attempts (-want +got):\n%s", diff)
 	}
 	if none, err := s.Attempts(t.Context(), key("web", "nothing")); len(none) != 0 || err != nil {

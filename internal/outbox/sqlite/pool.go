@@ -38,8 +38,11 @@ func (r *reader) queries() map[**stmt]string {
 			WHERE agent = ? AND destination = ? AND secret = ?`,
 		&r.nextDue: `SELECT agent, destination, max(turn, broken_until), max((` + firstDue + `), broken_until) FROM destinations AS d
 			WHERE turn IS NOT NULL AND NOT ` + held + ` ORDER BY max(turn, broken_until)`,
-		&r.attempts: `SELECT at, version, state, reason FROM attempts WHERE delivery =
-			(SELECT id FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?) ORDER BY fence`,
+		&r.attempts: `WITH d AS (SELECT id, delivered_at, delivered_version, fence FROM deliveries WHERE agent = ? AND destination = ? AND secret = ?)
+			SELECT at, version, state, reason FROM (
+				SELECT a.at, a.version, a.state, a.reason, a.fence FROM d, attempts AS a WHERE a.delivery = d.id
+				UNION ALL SELECT delivered_at, delivered_version, 'delivered', '', fence FROM d WHERE delivered_version > 0)
+			ORDER BY at, fence`,
 		&r.escrow: `SELECT e.version, e.format, e.key_id, e.statement, e.envelope FROM escrows AS e
 			JOIN secrets AS s ON s.name = e.secret AND s.version = e.version WHERE e.secret = ?`,
 		&r.holds: `SELECT agent, '', at, NULL, actor, NULL, 0, '', NULL FROM quarantines

@@ -51,9 +51,8 @@ func (t *tx) settleClaim(outcome *outbox.Outcome, entry []byte) (outbox.Health, 
 	if err != nil {
 		return outbox.Health{}, err
 	}
-	if _, err := t.attemptInsert.exec(row.id, outcome.Fence%outbox.KeptAttempts, outcome.Fence, micros(outcome.At),
-		outcome.Version, string(outcome.State), outcome.Reason); err != nil {
-		return outbox.Health{}, fmt.Errorf("keep an attempt: %w", err)
+	if err := t.keepFailure(row.id, outcome); err != nil {
+		return outbox.Health{}, err
 	}
 	health, err := t.settleDestination(outcome, row.due)
 	if err != nil {
@@ -70,6 +69,19 @@ func (t *tx) settleClaim(outcome *outbox.Outcome, entry []byte) (outbox.Health, 
 		return health, outbox.ErrFenced
 	}
 	return health, nil
+}
+
+// keepFailure keeps a failed attempt in the place of the oldest. One that
+// delivered costs nothing more: the row tells of it.
+func (t *tx) keepFailure(delivery int64, o *outbox.Outcome) error {
+	if o.State != outbox.Pending && o.State != outbox.Dead {
+		return nil
+	}
+	_, err := t.attemptInsert.exec(delivery, int64(outbox.KeptAttempts), o.Fence, micros(o.At), o.Version, string(o.State), o.Reason)
+	if err != nil {
+		return fmt.Errorf("keep an attempt: %w", err)
+	}
+	return nil
 }
 
 func (t *tx) settleRow(outcome *outbox.Outcome) (row settledRow, err error) {

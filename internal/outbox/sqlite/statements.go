@@ -96,7 +96,8 @@ func (s *writeStmts) queries() map[**stmt]string {
 			FROM o
 			WHERE d.agent = o.agent AND d.destination = o.destination AND d.secret = o.secret AND d.leased AND d.fence = o.fence
 			RETURNING id, version, iif(state = 'pending', due, NULL)`,
-		&s.attemptInsert: `INSERT OR REPLACE INTO attempts (delivery, slot, fence, at, version, state, reason) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		&s.attemptInsert: `INSERT OR REPLACE INTO attempts (delivery, slot, fence, at, version, state, reason)
+			SELECT ?1, (coalesce((SELECT slot FROM attempts WHERE delivery = ?1 ORDER BY fence DESC LIMIT 1), -1) + 1) % ?2, ?3, ?4, ?5, ?6, ?7`,
 
 		&s.destinationTurn: `INSERT INTO destinations (agent, destination, turn) VALUES (?, ?, ?)
 			ON CONFLICT DO UPDATE SET turn = excluded.turn WHERE turn IS NULL OR turn > excluded.turn`,

@@ -32,8 +32,9 @@ CREATE TABLE pauses (
     PRIMARY KEY (agent, destination)
 ) STRICT, WITHOUT ROWID;
 
--- The latest attempts at each delivery: the slot is the fence of the claim
--- modulo their number, so that a new one takes the place of the oldest.
+-- The latest failed attempts at each delivery, by the fence of their claims. A
+-- new one goes into the slot behind the latest, around to the first again, and
+-- so takes the place of the oldest.
 CREATE TABLE attempts (
     delivery INTEGER NOT NULL,
     slot     INTEGER NOT NULL,
