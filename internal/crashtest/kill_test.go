@@ -21,7 +21,7 @@ const (
 	onSend  = "hook sent"
 	onAck   = "hook acknowledged"
 	onLine  = "line logged"     // among them: delivered, event accepted
-	onStart = "start, line 1-3" // recovery is cut off too
+	onStart = "start, line 1-2" // recovery is cut off too; a third comes only if something is pending
 )
 
 // trip closes its channel at the n-th moment of a kind.
@@ -42,7 +42,7 @@ func newTrip(random *rand.Rand) *trip {
 	case 2, 3:
 		tr.kind, tr.left = onLine, 4+random.IntN(600)
 	case 4:
-		tr.kind, tr.left = onStart, 1+random.IntN(3)
+		tr.kind, tr.left = onStart, 1+random.IntN(2)
 	}
 	return tr
 }
