@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/agentkeys"
 	"github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
 // KeyReport is what there is to say of a key in use.
@@ -39,6 +40,15 @@ func Keys(registry *agentkeys.Registry, now time.Time) []KeyReport {
 		}
 	}
 	return out
+}
+
+// ShownKeys is Keys as an operator is shown it.
+func ShownKeys(registry *agentkeys.Registry, now time.Time) []standing.Key {
+	shown := []standing.Key{}
+	for _, report := range Keys(registry, now) {
+		shown = append(shown, standing.KeyOf(report.Owner, report.Destination, report.Key, report.Err))
+	}
+	return shown
 }
 
 func reportKeys(log zerolog.Logger, registry *agentkeys.Registry, now time.Time) {

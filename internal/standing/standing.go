@@ -1,6 +1,7 @@
 // Package standing says how those who should have a secret stand with it: what
 // a key could open, and which secrets must be sent again. The service cannot
-// open what it holds, so it can only tell.
+// open what it holds, so it can only tell. And it is what an operator is shown, on
+// the command line and by the admin API.
 package standing
 
 import (

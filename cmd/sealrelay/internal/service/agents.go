@@ -8,21 +8,8 @@ import (
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
-
-// keyView is what is shown of a key.
-type keyView struct {
-	Owner       string     `json:"owner"`
-	Destination string     `json:"destination,omitempty"`
-	Kind        string     `json:"kind"`
-	Format      string     `json:"format"`
-	KeyID       string     `json:"key_id"`
-	Fingerprint string     `json:"fingerprint"`
-	NotAfter    *time.Time `json:"not_after,omitempty"`
-	Passes      bool       `json:"passes"`
-	Problem     string     `json:"problem,omitempty"`
-	Warnings    []string   `json:"warnings,omitempty"`
-}
 
 func newAgents() *cobra.Command {
 	return cli.Parent("agents", "Look at the agents and their keys, and keep them from what they should not get",
@@ -74,7 +61,7 @@ secret is sealed. Exits with 4 if one fails.`,
 	return cmd
 }
 
-func keyViews(ctx context.Context, path string) ([]keyView, error) {
+func keyViews(ctx context.Context, path string) ([]standing.Key, error) {
 	cfg, err := loadEnrolled(ctx, path)
 	if err != nil {
 		return nil, err
@@ -83,25 +70,10 @@ func keyViews(ctx context.Context, path string) ([]keyView, error) {
 	if err != nil {
 		return nil, cli.WithCode(err, cli.ExitFailed) // Not that of the key it names.
 	}
-	views := []keyView{}
-	for _, report := range app.Keys(registry, time.Now()) {
-		view := keyView{
-			Owner: report.Owner, Destination: report.Destination, Kind: report.Key.Public.Kind(),
-			Format: report.Key.Format.Name, KeyID: report.Key.ID, Fingerprint: report.Key.Fingerprint(),
-			Passes: report.Err == nil, Warnings: report.Key.Warnings(),
-		}
-		if at := report.Key.NotAfter(); !at.IsZero() {
-			view.NotAfter = &at
-		}
-		if report.Err != nil {
-			view.Problem = report.Err.Error()
-		}
-		views = append(views, view)
-	}
-	return views, nil
+	return app.ShownKeys(registry, time.Now()), nil
 }
 
-func printKeys(cmd *cobra.Command, views []keyView, asJSON bool) error {
+func printKeys(cmd *cobra.Command, views []standing.Key, asJSON bool) error {
 	if asJSON {
 		return cli.PrintJSON(cmd, views)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/enrol"
 	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
 // maxInvitation is the longest that an invitation may last.
@@ -85,7 +86,7 @@ func enrolmentViewOf(e outbox.Enrolment) (enrolmentView, error) {
 	id, err := keys.ID(e.VerifyingKey())
 	view := enrolmentView{
 		Agent: e.Agent, State: string(e.State), KeyID: e.KeyID, SigningKeyID: id, By: "invitation",
-		RequestedAt: e.RequestedAt, DecidedAt: set(e.DecidedAt), DecidedBy: e.DecidedBy,
+		RequestedAt: e.RequestedAt, DecidedAt: standing.Known(e.DecidedAt), DecidedBy: e.DecidedBy,
 	}
 	if e.Invitation == nil {
 		view.By = "the key before"

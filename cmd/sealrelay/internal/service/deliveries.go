@@ -14,54 +14,8 @@ import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
-
-// deliveryView is what is shown of a delivery.
-type deliveryView struct {
-	outbox.Key
-	State            outbox.State `json:"state"`
-	Operation        string       `json:"operation"`
-	Version          int64        `json:"version"`
-	DeliveredVersion int64        `json:"delivered_version"`
-	Format           string       `json:"format,omitempty"`
-	KeyID            string       `json:"key_id,omitempty"`
-	Source           string       `json:"source"`
-	EventID          string       `json:"event_id"`
-	Attempts         int          `json:"attempts"`
-	Reason           string       `json:"reason,omitempty"`
-	Next             *time.Time   `json:"next,omitempty"`
-	AcceptedAt       *time.Time   `json:"accepted_at,omitempty"`
-	DeliveredAt      *time.Time   `json:"delivered_at,omitempty"`
-	// Applied is what the agent's receipt says.
-	Applied *appliedView `json:"applied,omitempty"`
-	// Held is why a pending delivery is not tried.
-	Held []holdView `json:"held,omitempty"`
-	// Envelope, Statement, Receipt and LastAttempts are shown by `show` only.
-	Envelope     []byte           `json:"envelope,omitempty"`
-	Statement    string           `json:"statement,omitempty"`
-	Receipt      string           `json:"receipt,omitempty"`
-	LastAttempts []outbox.Attempt `json:"last_attempts,omitempty"`
-}
-
-func viewOf(d outbox.Delivery, held holds) deliveryView {
-	view := deliveryView{
-		Key: d.Key, State: d.State, Operation: d.Operation, Version: d.Version, DeliveredVersion: d.DeliveredVersion,
-		Format: d.Format, KeyID: d.KeyID, Source: d.Source, EventID: d.EventID, Attempts: d.Attempts, Reason: d.Reason,
-		AcceptedAt: set(d.AcceptedAt), DeliveredAt: set(d.DeliveredAt), Applied: appliedOf(d), Envelope: d.Envelope, Statement: d.Statement,
-	}
-	if d.State == outbox.Pending {
-		view.Next, view.Held = set(d.Next), held.views(d.At())
-	}
-	return view
-}
-
-// set is nil for the zero time, so that JSON leaves it out.
-func set(at time.Time) *time.Time {
-	if at.IsZero() {
-		return nil
-	}
-	return &at
-}
 
 func newDeliveries() *cobra.Command {
 	return cli.Parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesRetry(),
@@ -117,14 +71,14 @@ func listDeliveries(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filte
 	if err != nil {
 		return err
 	}
-	held := holds(all)
+	held := standing.Holds(all)
 	if asJSON {
 		return listJSON(cmd, store, filter, held)
 	}
 	if err := listTable(cmd, store, filter, held); err != nil {
 		return err
 	}
-	return held.print(cmd, filter)
+	return printHolds(cmd, held, filter)
 }
 
 // eachDelivery pages through all that the filter selects.
@@ -145,18 +99,18 @@ func eachDelivery(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter,
 
 // listJSON prints a line per delivery, so that a listing of any length can be
 // read as it comes.
-func listJSON(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter, held holds) error {
+func listJSON(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter, held standing.Holds) error {
 	encoder := json.NewEncoder(cmd.OutOrStdout())
-	return eachDelivery(cmd, store, filter, func(d outbox.Delivery) error { return encoder.Encode(viewOf(d, held)) })
+	return eachDelivery(cmd, store, filter, func(d outbox.Delivery) error { return encoder.Encode(standing.DeliveryOf(d, held)) })
 }
 
-func listTable(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter, held holds) error {
+func listTable(cmd *cobra.Command, store outbox.Outbox, filter outbox.Filter, held standing.Holds) error {
 	var rows [][]string
 	err := eachDelivery(cmd, store, filter, func(d outbox.Delivery) error {
 		state, next := string(d.State), "-"
 		if d.State == outbox.Pending {
 			next = cli.TimeText(d.Next)
-			for _, hold := range held.of(d.At()) {
+			for _, hold := range held.Of(d.At()) {
 				state += "," + hold.Why()
 			}
 		}
@@ -204,25 +158,15 @@ func newDeliveriesShow() *cobra.Command {
 	return cmd
 }
 
-func readDelivery(cmd *cobra.Command, store outbox.Outbox, key outbox.Key) (deliveryView, error) {
-	delivery, err := store.Get(cmd.Context(), key)
+func readDelivery(cmd *cobra.Command, store outbox.Outbox, key outbox.Key) (standing.Delivery, error) {
+	shown, err := standing.ReadDelivery(cmd.Context(), store, key)
 	if errors.Is(err, outbox.ErrNotFound) {
 		err = fmt.Errorf("%w; `sealrelay deliveries list` has those there are", err)
 	}
-	if err != nil {
-		return deliveryView{}, err
-	}
-	held, err := store.Holds(cmd.Context())
-	if err != nil {
-		return deliveryView{}, err
-	}
-	view := viewOf(delivery, held)
-	view.Receipt = delivery.Receipt
-	view.LastAttempts, err = store.Attempts(cmd.Context(), key)
-	return view, err
+	return shown, err
 }
 
-func showDelivery(cmd *cobra.Command, d deliveryView) error {
+func showDelivery(cmd *cobra.Command, d standing.Delivery) error {
 	envelope := fmt.Sprintf("%d bytes", len(d.Envelope))
 	if len(d.Envelope) > 0 && cli.Printable(d.Envelope) {
 		envelope = string(d.Envelope)
@@ -233,12 +177,12 @@ func showDelivery(cmd *cobra.Command, d deliveryView) error {
 		{"version there", strconv.FormatInt(d.DeliveredVersion, 10)},
 		{"format", cli.Dash(d.Format)}, {"key", cli.Dash(d.KeyID)},
 		{"source", d.Source}, {"event", d.EventID}, {"accepted", timeText(d.AcceptedAt)},
-		{"delivered", timeText(d.DeliveredAt)}, {"receipt", d.Applied.text(d.Agent)},
+		{"delivered", timeText(d.DeliveredAt)}, {"receipt", appliedText(d.Agent, d.Applied)},
 		{"failed attempts", strconv.Itoa(d.Attempts)},
 		{"reason", cli.Dash(d.Reason)}, {"envelope", envelope}, {"statement", cli.Dash(d.Statement)},
 	}
 	for _, hold := range d.Held {
-		rows = append(rows, []string{"held", hold.text()})
+		rows = append(rows, []string{"held", holdText(hold)})
 	}
 	for _, attempt := range d.LastAttempts {
 		rows = append(rows, []string{"attempt", fmt.Sprintf("%s  version %d  %s  %s", cli.TimeText(attempt.At), attempt.Version, attempt.State, attempt.Reason)})

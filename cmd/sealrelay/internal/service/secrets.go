@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
 // secretView is what is shown of a secret. There is no value to show: the
@@ -34,7 +35,7 @@ type awaitedView struct {
 func secretViewOf(secret outbox.Secret, now time.Time) secretView {
 	view := secretView{
 		Secret: secret.Name, Version: secret.Version, Deleted: secret.Deleted,
-		OccurredAt: set(secret.OccurredAt), ReceivedAt: set(secret.ReceivedAt),
+		OccurredAt: standing.Known(secret.OccurredAt), ReceivedAt: standing.Known(secret.ReceivedAt),
 	}
 	if a := secret.Awaited; a != nil {
 		view.Awaited = &awaitedView{a.Source, a.EventID, a.ChangedAt, a.Due, !now.Before(a.Due)}
