@@ -250,9 +250,7 @@ func (a *App) listen() error {
 	if a.adminListener, err = net.Listen("tcp", a.cfg.Admin.Listen); err != nil {
 		return errors.Join(fmt.Errorf("admin: %w", err), a.hooksListener.Close())
 	}
-	a.admin = httpapi.NewServer(httpapi.NewAdmin(httpapi.AdminOptions{
-		Ready: a.ready, Metrics: a.observed, Log: a.log,
-	}), nil, a.log)
+	a.admin = httpapi.NewServer(httpapi.NewAdmin(a.adminOptions()), nil, a.log)
 	return nil
 }
 

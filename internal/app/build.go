@@ -19,6 +19,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/deliver/kinds"
+	"github.com/sealrelay/sealrelay/internal/httpapi"
 	"github.com/sealrelay/sealrelay/internal/intake"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/servercert"
@@ -36,6 +37,8 @@ type Built struct {
 	rates map[place]float64
 	// callers are the agents that may ask for their mail and send receipts.
 	callers map[string]*mailbox.Agent
+	// tokens are those of the admin API.
+	tokens []httpapi.Token
 	// asksClient says that some source or agent needs a TLS client certificate.
 	asksClient bool
 }
@@ -47,7 +50,7 @@ func Build(cfg *config.Config) (*Built, error) {
 	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}, rates: map[place]float64{}, places: map[string]place{}}
 	sources := b.sources()
 	registry, escrow := b.registry(), b.escrow()
-	callers := b.callers(registry)
+	callers, tokens := b.callers(registry), b.tokens()
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
@@ -56,6 +59,7 @@ func Build(cfg *config.Config) (*Built, error) {
 		destinations: b.destinations,
 		rates:        b.rates,
 		callers:      callers,
+		tokens:       tokens,
 		asksClient:   slices.ContainsFunc(sources, asksClient) || slices.ContainsFunc(slices.Collect(maps.Values(callers)), callerAsksClient),
 	}, nil
 }

@@ -149,7 +149,13 @@ type running struct {
 
 func run(t *testing.T, text string) *running {
 	t.Helper()
-	r := &running{dir: folder(t), log: &logged{}, client: &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}}
+	return runIn(t, folder(t), text)
+}
+
+// runIn is run with files that are there already.
+func runIn(t *testing.T, dir, text string) *running {
+	t.Helper()
+	r := &running{dir: dir, log: &logged{}, client: &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}}
 	var err error
 	r.App, err = New(t.Context(), parse(t, text, r.dir), Options{InsecureLoopback: true, Version: "1.2.3", Log: zerolog.New(r.log)})
 	if err != nil {
@@ -196,9 +202,18 @@ func (r *running) post(t *testing.T, secret, value string) (status int, answer w
 // get reads a page of the admin listener.
 func (r *running) get(t *testing.T, path string) (status int, body string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.AdminAddress()+path, nil)
+	return r.ask(t, "", http.MethodGet, path)
+}
+
+// ask asks the admin listener, with a token if there is one.
+func (r *running) ask(t *testing.T, bearer, method, path string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.AdminAddress()+path, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	response, err := r.client.Do(request)
 	if err != nil {

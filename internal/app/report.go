@@ -85,7 +85,7 @@ func needRestart(old, new *config.Config) []string {
 		"issuer":           {old.Issuer, new.Issuer},
 		"signing_key_file": {old.SigningKeyFile, new.SigningKeyFile},
 		"server":           {old.Server, new.Server},
-		"admin":            {old.Admin, new.Admin},
+		"admin: listen":    {old.Admin.Listen, new.Admin.Listen},
 		"log":              {old.Log, new.Log},
 		"outbox":           {old.Outbox, new.Outbox},
 		"delivery":         {old.Delivery, new.Delivery},

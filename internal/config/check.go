@@ -63,6 +63,7 @@ func (c *Config) checkService(ch *checker) {
 	if c.Admin.Listen != "off" && !Loopback(c.Admin.Listen) {
 		ch.add("admin: listen is neither a loopback address such as 127.0.0.1:9443 nor \"off\"")
 	}
+	c.checkAdminTokens(ch)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		ch.add("log: level is none of debug, info, warn, error")
 	}
@@ -76,6 +77,18 @@ func (c *Config) checkService(ch *checker) {
 	}
 	if len(c.Routes) == 0 {
 		ch.add("routes is empty; without one every secret is refused")
+	}
+}
+
+func (c *Config) checkAdminTokens(ch *checker) {
+	for _, name := range slices.Sorted(maps.Keys(c.Admin.Tokens)) {
+		token, where := c.Admin.Tokens[name], ch.name("admin: token", name)
+		if token.File == "" {
+			ch.add("%s: file is missing; make one with `openssl rand -hex 32`", where)
+		}
+		if token.Role != "viewer" && token.Role != "operator" {
+			ch.add("%s: role is neither viewer nor operator", where)
+		}
 	}
 }
 

@@ -73,11 +73,24 @@ type Server struct {
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 }
 
-// Admin is the listener with /healthz, /readyz and /metrics.
+// Admin is the listener with /healthz, /readyz, /metrics and the admin API.
 type Admin struct {
 	// Listen is a loopback address, host:port; "off" for none.
 	// Default: 127.0.0.1:9443
 	Listen string `yaml:"listen"`
+	// Tokens are those of the admin API, by name. The name stands in the audit
+	// log for whoever used the token. Without any the API refuses everybody.
+	Tokens map[string]AdminToken `yaml:"tokens"`
+}
+
+// AdminToken is a token of the admin API.
+type AdminToken struct {
+	// File has the token: 16 to 4096 letters, digits and -._~+/ with = at the
+	// end only. It is read again on SIGHUP.
+	File string `yaml:"file"`
+	// Role is viewer, which looks, or operator, which also retries, pauses,
+	// resumes, and puts agents in quarantine.
+	Role string `yaml:"role"`
 }
 
 // Log says what gets logged.

@@ -2,11 +2,15 @@ package httpapi
 
 import (
 	"context"
+	_ "embed"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
+
+	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
 // readyTimeout bounds the checks of /readyz.
@@ -19,18 +23,42 @@ type AdminOptions struct {
 	Ready func(ctx context.Context) map[string]error
 	// Metrics answers /metrics.
 	Metrics http.Handler
-	Log     zerolog.Logger
+	// Tokens are those that the admin API takes now; without any it answers 401.
+	Tokens func() []Token
+	Outbox outbox.Outbox
+	// Keys are those of the agents and groups, as of now.
+	Keys func() []standing.Key
+	// Known says what of the configuration is missing: the agent, or the
+	// destination if one is named. What is mistyped would stop nothing.
+	Known func(outbox.Destination) error
+	Log   zerolog.Logger
 }
 
 // NewAdmin makes the handler of the admin listener: /healthz says that the
-// process runs, /readyz that it can accept hooks, /metrics what it did.
+// process runs, /readyz that it can accept hooks, /metrics what it did; the rest is
+// the admin API, for whoever has a token, as /openapi.json says.
 func NewAdmin(o AdminOptions) http.Handler {
 	e := newEcho(o.Log)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", o.ready)
 	e.GET("/metrics", echo.WrapHandler(o.Metrics))
+	e.GET("/openapi.json", func(c echo.Context) error { return c.JSONBlob(http.StatusOK, openAPI) })
+	e.GET("/v1/deliveries", o.authorised(Viewer, o.listDeliveries))
+	e.GET("/v1/deliveries/:agent/:destination/*", o.authorised(Viewer, o.showDelivery))
+	e.POST("/v1/deliveries/retry", o.authorised(Operator, o.retry))
+	e.POST("/v1/deliveries/pause", o.authorised(Operator, o.pause))
+	e.POST("/v1/deliveries/resume", o.authorised(Operator, o.resume))
+	e.GET("/v1/agents", o.authorised(Viewer, o.listAgents))
+	e.POST("/v1/agents/:agent/quarantine", o.authorised(Operator, o.quarantine))
+	e.POST("/v1/agents/:agent/release", o.authorised(Operator, o.release))
+	e.GET("/v1/audit", o.authorised(Viewer, o.listAudit))
 	return e
 }
+
+// openAPI describes the addresses of both listeners.
+//
+//go:embed openapi.json
+var openAPI []byte
 
 // readiness is the body of /readyz.
 type readiness struct {

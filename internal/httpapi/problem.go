@@ -44,6 +44,15 @@ var (
 	errTimeout       = &kind{status: http.StatusServiceUnavailable, slug: "unavailable", title: "the event was not committed; send it again", retryAfter: 5 * time.Second}
 )
 
+// What the admin API refuses.
+var (
+	errNoToken        = &kind{status: http.StatusUnauthorized, slug: "not-authenticated", title: "the request has no token of the admin API; send Authorization: Bearer TOKEN with one of admin.tokens"}
+	errRole           = &kind{status: http.StatusForbidden, slug: "role", title: "the token's role only looks; this needs one of the role operator"}
+	errNoDelivery     = &kind{status: http.StatusNotFound, slug: "no-delivery", title: "there is no such delivery; GET /v1/deliveries has those there are"}
+	errUnknownAgent   = &kind{status: http.StatusNotFound, slug: "unknown-agent", title: "the configuration has no such agent or destination"}
+	errNotQuarantined = &kind{status: http.StatusConflict, slug: "not-quarantined", title: "the agent is not in quarantine; GET /v1/agents names those that are"}
+)
+
 // classes says which kind of problem an error of another package is. What is
 // none of them is internal, and its words are not sent.
 var classes = []struct {

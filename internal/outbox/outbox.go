@@ -66,6 +66,9 @@ const (
 	Blocked State = "blocked"
 )
 
+// States are all of them.
+var States = []State{Pending, Waiting, Delivered, Dead, Blocked}
+
 // Sealed is what one destination of one agent is to get.
 type Sealed struct {
 	Agent       string

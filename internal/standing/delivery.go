@@ -2,9 +2,11 @@ package standing
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/sealrelay/sealrelay/crypto/receipt"
+	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
@@ -90,4 +92,20 @@ func appliedOf(d outbox.Delivery) *Applied {
 		return nil
 	}
 	return &Applied{claims.Version, claims.AppliedAt, claims.Action, claims.Detail}
+}
+
+// RetryEntry is the audit row of a retry of what the filter selects.
+func RetryEntry(actor string, at time.Time, filter outbox.Filter) audit.Entry {
+	states := make([]string, len(filter.States))
+	for i, state := range filter.States {
+		states[i] = string(state)
+	}
+	entry := audit.Entry{
+		At: at, Kind: audit.DeliveryRetried, Actor: actor, Secret: filter.Secret,
+		Destination: filter.Destination, Detail: "states " + strings.Join(states, ", "),
+	}
+	if filter.Agent != "" {
+		entry.Agents = []string{filter.Agent}
+	}
+	return entry
 }

@@ -29,6 +29,7 @@ var sections = []section{
 	{"The file", ".", []string{"Config"}},
 	{"Server", ".", []string{"Server"}},
 	{"Admin", ".", []string{"Admin"}},
+	{"Admin token", ".", []string{"AdminToken"}},
 	{"Log", ".", []string{"Log"}},
 	{"Outbox", ".", []string{"Outbox"}},
 	{"Delivery", ".", []string{"Delivery"}},

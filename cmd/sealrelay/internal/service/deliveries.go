@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
-	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/standing"
 )
@@ -32,12 +31,10 @@ func addFilter(cmd *cobra.Command) func() (outbox.Filter, error) {
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only these `states`: pending, waiting, delivered, dead, blocked")
 	return func() (outbox.Filter, error) {
 		for _, state := range states {
-			switch s := outbox.State(state); s {
-			case outbox.Pending, outbox.Waiting, outbox.Delivered, outbox.Dead, outbox.Blocked:
-				filter.States = append(filter.States, s)
-			default:
+			if !slices.Contains(outbox.States, outbox.State(state)) {
 				return filter, cli.UsageErrorf("--state %q is none of pending, waiting, delivered, dead, blocked", state)
 			}
+			filter.States = append(filter.States, outbox.State(state))
 		}
 		return filter, nil
 	}
@@ -218,7 +215,7 @@ to deliver: mend the agent's key and push the secret again.`,
 		if err != nil {
 			return err
 		}
-		n, err := store.Retry(cmd.Context(), filter, retryEntry(filter))
+		n, err := store.Retry(cmd.Context(), filter, standing.RetryEntry(operator(), time.Now(), filter))
 		if err = errors.Join(err, store.Close()); err != nil {
 			return err
 		}
@@ -237,19 +234,4 @@ func operator() string {
 		return "operator/" + who.Username
 	}
 	return "operator"
-}
-
-func retryEntry(filter outbox.Filter) audit.Entry {
-	var states []string
-	for _, state := range filter.States {
-		states = append(states, string(state))
-	}
-	entry := audit.Entry{
-		At: time.Now(), Kind: audit.DeliveryRetried, Actor: operator(), Secret: filter.Secret,
-		Destination: filter.Destination, Detail: "states " + strings.Join(states, ", "),
-	}
-	if filter.Agent != "" {
-		entry.Agents = []string{filter.Agent}
-	}
-	return entry
 }

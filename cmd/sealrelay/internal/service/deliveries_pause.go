@@ -89,14 +89,7 @@ func known(path string, at outbox.Destination) error {
 	if err != nil {
 		return err
 	}
-	agent, ok := cfg.Agents[at.Agent]
-	if !ok {
-		return fmt.Errorf("the configuration has no agent %q; `sealrelay agents list` has those there are", at.Agent)
-	}
-	if _, ok := agent.Destinations[at.Destination]; !ok && at.Destination != "" {
-		return fmt.Errorf("agent %q has no destination %q in the configuration; `sealrelay agents list` has those there are", at.Agent, at.Destination)
-	}
-	return nil
+	return cfg.Known(at.Agent, at.Destination)
 }
 
 func changePause(cmd *cobra.Command, path string, at outbox.Destination, kind audit.Kind, change func(outbox.Outbox, audit.Entry) (string, error)) error {

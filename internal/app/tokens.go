@@ -1,0 +1,48 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sealrelay/sealrelay/hooks"
+	"github.com/sealrelay/sealrelay/hooks/verify"
+	"github.com/sealrelay/sealrelay/internal/httpapi"
+	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/standing"
+)
+
+// tokens are those of the admin API, by name.
+func (b *builder) tokens() []httpapi.Token {
+	var tokens []httpapi.Token
+	for _, name := range slices.Sorted(maps.Keys(b.cfg.Admin.Tokens)) {
+		from := b.cfg.Admin.Tokens[name]
+		verifier, err := b.tokenVerifier(from.File)
+		if err != nil {
+			b.add("admin: tokens: "+name, fmt.Errorf("file: %w; make one with `openssl rand -hex 32`", err))
+			continue
+		}
+		tokens = append(tokens, httpapi.Token{Name: name, Role: httpapi.Role(from.Role), Verifier: verifier})
+	}
+	return tokens
+}
+
+func (b *builder) tokenVerifier(file string) (hooks.Verifier, error) {
+	token, err := b.cfg.ReadSecret(file)
+	if err != nil {
+		return nil, err
+	}
+	defer token.Wipe() // the verifier keeps its digest
+	return verify.NewBearer(verify.Bearer{Tokens: []*hooks.Value{token}})
+}
+
+// admin are the options of the admin listener, which follow a reload.
+func (a *App) adminOptions() httpapi.AdminOptions {
+	return httpapi.AdminOptions{
+		Ready: a.ready, Metrics: a.observed, Outbox: a.store, Log: a.log,
+		Tokens: func() []httpapi.Token { return a.built.Load().tokens },
+		Keys:   func() []standing.Key { return ShownKeys(a.built.Load().Rules.Registry(), time.Now()) },
+		Known:  func(at outbox.Destination) error { return a.latest.Load().Known(at.Agent, at.Destination) },
+	}
+}
