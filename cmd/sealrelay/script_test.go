@@ -59,6 +59,7 @@ func TestScripts(t *testing.T) {
 			"agentrun":      agents.run,
 			"agentstop":     agents.stop,
 			"agentkill":     agents.kill,
+			"waitagentlog":  agents.waitLog,
 			"agentkeeps":    agentKeeps,
 		},
 	})

@@ -4,7 +4,9 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"sync"
 
+	"github.com/sealrelay/sealrelay/crypto"
 	"github.com/sealrelay/sealrelay/crypto/statement"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
@@ -20,8 +22,37 @@ type Trust struct {
 	Agent string
 	// Service are the pinned keys, one of which signs each statement.
 	Service []ed25519.PublicKey
-	// Identities are the private keys.
+	// Identities are the private keys at first.
 	Identities []any
+	// Renew reads the private keys anew, when an envelope is for none of them;
+	// nil if they stay as they are.
+	Renew func() ([]any, error)
+
+	mu sync.Mutex
+}
+
+// identities are the private keys now.
+func (t *Trust) identities() []any {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.Identities
+}
+
+// renewed reads the private keys anew if the error may be that of a key that was
+// not there, and says whether it did. A statement that names none of the keys does
+// not match; an envelope that none of them fits has no match.
+func (t *Trust) renewed(err error) bool {
+	if t.Renew == nil || !errors.Is(err, crypto.ErrNoMatch) && !errors.Is(err, statement.ErrMismatch) {
+		return false
+	}
+	found, failed := t.Renew()
+	if failed != nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.Identities = found
+	return true
 }
 
 // Claims returns what a statement says that the service signed for this agent.
@@ -52,7 +83,10 @@ func (t *Trust) Accept(envelope []byte, token string) (statement.Claims, error) 
 	if claims.Operation == string(hooks.Delete) {
 		return claims, nil
 	}
-	_, err = named(t.Identities, envelope, claims)
+	_, err = named(t.identities(), envelope, claims)
+	if t.renewed(err) {
+		_, err = named(t.identities(), envelope, claims)
+	}
 	return claims, err
 }
 
@@ -66,5 +100,12 @@ func (t *Trust) Open(secret string, envelope []byte, token string) (*secretbytes
 	if claims.Secret == secret && claims.Operation == string(hooks.Delete) {
 		return nil, fmt.Errorf("%w by version %d", ErrDeleted, claims.Version)
 	}
-	return OpenBound(t.Identities, envelope, token, statement.Claims{Agent: t.Agent, Secret: secret}, t.Service...)
+	open := func() (*secretbytes.Value, error) {
+		return OpenBound(t.identities(), envelope, token, statement.Claims{Agent: t.Agent, Secret: secret}, t.Service...)
+	}
+	value, err := open()
+	if t.renewed(err) {
+		return open()
+	}
+	return value, err
 }

@@ -38,6 +38,7 @@ func (b *builder) callers(registry *agentkeys.Registry) map[string]*mailbox.Agen
 		b.add("agent "+agent.Name, err)
 		callers[agent.Name] = &mailbox.Agent{
 			Name: agent.Name, Verifier: verifier, SigningKeys: agent.SigningKeys, Mailboxes: b.mailboxes(agent),
+			AskedKeys: from.Enrolled != nil && from.Enrolled.Asked,
 		}
 	}
 	return callers

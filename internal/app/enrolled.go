@@ -29,7 +29,7 @@ func present(known []outbox.Enrolment) map[string]config.Enrolled {
 	keys := map[string]config.Enrolled{}
 	for _, e := range known {
 		if e.State == outbox.Approved {
-			keys[e.Agent] = config.Enrolled{Public: e.Public, Signing: ed25519.PublicKey(e.Signing)}
+			keys[e.Agent] = config.Enrolled{Public: e.Public, Signing: ed25519.PublicKey(e.Signing), Asked: !e.AskedAt.IsZero()}
 		}
 	}
 	return keys

@@ -43,6 +43,7 @@ const (
 	AgentKeyRequested Kind = "agent.key-requested"
 	AgentKeyApproved  Kind = "agent.key-approved"
 	AgentKeyDenied    Kind = "agent.key-denied"
+	AgentKeyAsked     Kind = "agent.key-asked"
 	SecretResealed    Kind = "secret.resealed"
 	EscrowDropped     Kind = "escrow.dropped"
 )

@@ -14,11 +14,13 @@ import (
 type Enrolled struct {
 	Public  string
 	Signing ed25519.PublicKey
+	// Asked says that an operator asked the agent for other keys since.
+	Asked bool
 }
 
-// Equal says whether they are the same keys.
+// Equal says whether they are the same keys, and both asked to be replaced or not.
 func (e Enrolled) Equal(other Enrolled) bool {
-	return e.Public == other.Public && e.Signing.Equal(other.Signing)
+	return e.Public == other.Public && e.Signing.Equal(other.Signing) && e.Asked == other.Asked
 }
 
 // WithEnrolled is the configuration with the keys of those agents that it lets

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
+	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/standing"
 )
@@ -35,6 +36,7 @@ type Store interface {
 	Holds(ctx context.Context) ([]outbox.Hold, error)
 	Enrolments(ctx context.Context) ([]outbox.Enrolment, error)
 	Enrol(ctx context.Context, e outbox.Enrolment) (outbox.Enrolment, error)
+	List(ctx context.Context, filter outbox.Filter) ([]outbox.Delivery, error)
 }
 
 // Desk takes requests. It is safe for concurrent use.
@@ -72,7 +74,43 @@ func (d *Desk) Register(ctx context.Context, body Body, now time.Time) (Answer, 
 	if errors.Is(err, outbox.ErrNotInvited) {
 		err = fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return Answer{kept.Agent, string(kept.State), kept.KeyID}, err
+	if err != nil {
+		return Answer{}, err
+	}
+	answer := Answer{Agent: kept.Agent, State: string(kept.State), KeyID: kept.KeyID}
+	if kept.State == outbox.Approved {
+		answer.Older, err = d.older(ctx, kept)
+	}
+	return answer, err
+}
+
+// older counts what is sealed for keys that the agent had before this one.
+func (d *Desk) older(ctx context.Context, present outbox.Enrolment) (int, error) {
+	known, err := d.Store.Enrolments(ctx)
+	if err != nil {
+		return 0, err
+	}
+	before := map[string]bool{}
+	for _, e := range known {
+		if e.Agent == present.Agent && e.State == outbox.Replaced && e.KeyID != present.KeyID {
+			before[e.KeyID] = true
+		}
+	}
+	n := 0
+	filter := outbox.Filter{Agent: present.Agent}
+	for len(before) > 0 {
+		page, err := d.Store.List(ctx, filter)
+		if err != nil || len(page) == 0 {
+			return n, err
+		}
+		for _, delivery := range page {
+			if before[delivery.KeyID] && delivery.State != outbox.Blocked && delivery.Operation == string(hooks.Set) {
+				n++
+			}
+		}
+		filter.After = &page[len(page)-1].Key
+	}
+	return 0, nil
 }
 
 // read verifies the request and reads the keys.

@@ -57,6 +57,9 @@ type Answer struct {
 	// State is pending, approved, denied or replaced.
 	State string `json:"state"`
 	KeyID string `json:"key_id"`
+	// Older is how many secrets are still sealed for keys that the agent had
+	// before, as far as the service knows.
+	Older int `json:"older,omitempty"`
 }
 
 // claims are what Request says. The order of its fields is the encoding's.

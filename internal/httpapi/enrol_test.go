@@ -21,8 +21,9 @@ import (
 // anteroom takes every invitation but one that was used.
 type anteroom struct{ used []byte }
 
-func (anteroom) Holds(context.Context) ([]outbox.Hold, error)           { return nil, nil }
-func (anteroom) Enrolments(context.Context) ([]outbox.Enrolment, error) { return nil, nil }
+func (anteroom) Holds(context.Context) ([]outbox.Hold, error)                   { return nil, nil }
+func (anteroom) Enrolments(context.Context) ([]outbox.Enrolment, error)         { return nil, nil }
+func (anteroom) List(context.Context, outbox.Filter) ([]outbox.Delivery, error) { return nil, nil }
 func (a anteroom) Enrol(_ context.Context, e outbox.Enrolment) (outbox.Enrolment, error) {
 	if string(e.Invitation) == string(a.used) {
 		return outbox.Enrolment{}, outbox.ErrNotInvited

@@ -24,6 +24,8 @@ type Agent struct {
 	// Mailboxes are its destinations of that kind, by name. What goes to others
 	// is none of this API's.
 	Mailboxes []string
+	// AskedKeys says that it is to make itself other keys.
+	AskedKeys bool
 }
 
 // owns says whether the destination is a mailbox of the agent.

@@ -125,7 +125,8 @@ func (m *Mailbox) await(ctx context.Context, agent *Agent, rings <-chan struct{}
 		case <-ctx.Done():
 			return wire.Mailbox{}, ctx.Err()
 		}
-		if m.agents(agent.Name) != agent {
+		if now := m.agents(agent.Name); now != agent {
+			box.AskedKeys = now != nil && now.AskedKeys
 			return box, nil
 		}
 	}
@@ -133,7 +134,7 @@ func (m *Mailbox) await(ctx context.Context, agent *Agent, rings <-chan struct{}
 
 // list reads one page.
 func (m *Mailbox) list(ctx context.Context, agent *Agent, after *outbox.Key) (wire.Mailbox, error) {
-	box := wire.Mailbox{Entries: []wire.MailboxEntry{}}
+	box := wire.Mailbox{Entries: []wire.MailboxEntry{}, AskedKeys: agent.AskedKeys}
 	open, err := m.open(ctx, agent)
 	if err != nil {
 		return wire.Mailbox{}, err

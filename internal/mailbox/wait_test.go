@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
 // rows is an outbox with a single delivery, or none, that counts how often it is
@@ -188,5 +189,32 @@ func TestWaiters(t *testing.T) {
 		}
 		w.Close()
 		all.Wait()
+	})
+}
+
+// TestAskedKeys: an agent that waits is told at once that an operator asks for its
+// next key, and then with each answer.
+func TestAskedKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWaiting(t)
+		asked := agent(t, "web", "mail")
+		asked.AskedKeys = true
+		answer := make(chan wire.Mailbox, 1)
+		go func() {
+			box, err := w.List(t.Context(), w.agent, "", time.Minute)
+			if err != nil {
+				t.Error(err)
+			}
+			answer <- box
+		}()
+		synctest.Wait()
+		w.now = asked
+		w.Reloaded()
+		if box := <-answer; !box.AskedKeys || len(box.Entries) > 0 {
+			t.Errorf("the one that waited got %+v", box)
+		}
+		if box, err := w.List(t.Context(), asked, "", 0); err != nil || !box.AskedKeys {
+			t.Errorf("the next got %+v, %v", box, err)
+		}
 	})
 }

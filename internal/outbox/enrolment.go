@@ -42,6 +42,9 @@ type Enrolment struct {
 	// DecidedAt and DecidedBy are zero while it is Requested.
 	DecidedAt time.Time
 	DecidedBy string
+	// AskedAt is when an operator asked the agent for other keys; zero if none
+	// did since these are in use.
+	AskedAt time.Time
 }
 
 // Invitation lets an agent ask for its keys once.

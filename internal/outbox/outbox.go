@@ -313,6 +313,9 @@ type Outbox interface {
 	// Decide makes what an agent Requested Approved or Denied; ErrNotFound if it
 	// did not request that key, or that was decided.
 	Decide(ctx context.Context, agent, keyID string, state EnrolmentState, entry audit.Entry) error
+	// AskKeys asks the agent for other keys than its Approved ones; ErrNotFound if
+	// it has none.
+	AskKeys(ctx context.Context, agent string, entry audit.Entry) error
 	// Enrolments reads all of them, by agent and the oldest first.
 	Enrolments(ctx context.Context) ([]Enrolment, error)
 	// Holds lists what is quarantined, paused or broken, by agent and

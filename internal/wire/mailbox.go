@@ -7,6 +7,9 @@ type Mailbox struct {
 	// Next is what to ask for as `after` to get the entries behind these; empty
 	// if there are none.
 	Next string `json:"next,omitempty"`
+	// AskedKeys asks the agent to make and register its next key. Until it has,
+	// each answer says so.
+	AskedKeys bool `json:"asked_keys,omitempty"`
 }
 
 // MaxMailboxPage is the largest number of entries in one Mailbox.

@@ -38,7 +38,7 @@ func (c *Config) check() error {
 		ch.add("identities is missing; it takes the private key files, such as - file: agent.key")
 	}
 	for i, identity := range c.Identities {
-		ch.required(fmt.Sprintf("identities: entry %d: file", i+1), identity.File)
+		identity.check(ch, fmt.Sprintf("identities: entry %d", i+1))
 	}
 	if len(c.ServiceKeyFiles) == 0 {
 		ch.add("service_key_files is missing; without a pinned key of the service no statement is believed")
@@ -51,6 +51,15 @@ func (c *Config) check() error {
 		c.Actions[i].check(ch, fmt.Sprintf("actions: entry %d", i+1))
 	}
 	return errors.Join(ch.errs...)
+}
+
+func (i Identity) check(ch *checker, where string) {
+	switch {
+	case (i.File == "") == (i.Dir == ""):
+		ch.add("%s: needs either file or dir", where)
+	case i.Dir != "" && (i.Alias != "" || i.PasswordFile != ""):
+		ch.add("%s: password_file and alias go with file", where)
+	}
 }
 
 func (c *Config) checkSources(ch *checker) {

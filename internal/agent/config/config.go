@@ -33,10 +33,14 @@ type Config struct {
 	dir string
 }
 
-// Identity is a file with private keys of any kind.
+// Identity is a file with private keys of any kind, or a folder of them.
 type Identity struct {
-	// File holds the keys, PEM, age, OpenPGP, JWK or a keystore. Required.
+	// File holds the keys, PEM, age, OpenPGP, JWK or a keystore. It or Dir is
+	// required.
 	File string `yaml:"file"`
+	// Dir is a folder in which each file agent*.key holds keys, none of them
+	// encrypted. `sealrelay agent rekey` puts the next key there.
+	Dir string `yaml:"dir"`
 	// PasswordFile holds the password of an encrypted key or keystore.
 	PasswordFile string `yaml:"password_file"`
 	// Alias is the entry of a keystore.

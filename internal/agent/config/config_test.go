@@ -24,7 +24,7 @@ func TestParseRefuses(t *testing.T) {
 		"name: x":                    "identities is missing",
 		"name: y":                    "service_key_files is missing",
 		least + "log: {level: loud}": "none of debug",
-		"name: w\nidentities: [{}]":  "entry 1: file is missing",
+		"name: w\nidentities: [{}]":  "entry 1: needs either file or dir",
 		least + "mailbox: {}":        "mailbox: url is missing",
 		least + "mailbox: {url: 'https://x', cert_file: c}":                      "go together",
 		least + "receive: {}":                                                    "listen is not host:port",

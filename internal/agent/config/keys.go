@@ -5,10 +5,12 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/internal/agent"
 	"github.com/sealrelay/sealrelay/internal/agent/private"
+	"github.com/sealrelay/sealrelay/internal/agent/rekey"
 	shared "github.com/sealrelay/sealrelay/internal/config"
 )
 
@@ -27,14 +29,42 @@ func (c *Config) Trust() (*agent.Trust, error) {
 		}
 		trust.Service = append(trust.Service, key)
 	}
+	var err error
+	trust.Identities, err = c.identities()
+	trust.Renew = c.identities
+	return trust, err
+}
+
+// identities reads the private keys.
+func (c *Config) identities() ([]any, error) {
+	var all []any
 	for _, identity := range c.Identities {
-		found, err := c.privates(identity)
+		files, err := c.files(identity)
 		if err != nil {
-			return nil, fmt.Errorf("identity %s: %w", identity.File, err)
+			return nil, err
 		}
-		trust.Identities = append(trust.Identities, found...)
+		for _, file := range files {
+			identity.File = file
+			found, err := c.privates(identity)
+			if err != nil {
+				return nil, fmt.Errorf("identity %s: %w", file, err)
+			}
+			all = append(all, found...)
+		}
 	}
-	return trust, nil
+	return all, nil
+}
+
+// files are the files of an identity.
+func (c *Config) files(identity Identity) ([]string, error) {
+	if identity.Dir == "" {
+		return []string{identity.File}, nil
+	}
+	found, err := filepath.Glob(filepath.Join(c.Path(identity.Dir), rekey.Pattern))
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("identity %s: the folder has no file %s; `sealrelay agent enroll --dir` makes the first", identity.Dir, rekey.Pattern)
+	}
+	return found, err
 }
 
 func (c *Config) privates(identity Identity) ([]any, error) {

@@ -55,10 +55,12 @@ type part = func(context.Context) error
 func connect(c *config.Config, agent *program.Agent, log zerolog.Logger) (parts []part, ready *zerolog.Event, err error) {
 	ready = log.Info()
 	if c.Mailbox != nil {
-		mailbox, err := newMailbox(c)
+		asked := make(chan struct{}, 1)
+		mailbox, err := newMailbox(c, asked)
 		if err != nil {
 			return nil, nil, fmt.Errorf("mailbox: %w", err)
 		}
+		parts = append(parts, func(ctx context.Context) error { rekeyWhenAsked(ctx, c, asked, log); return nil })
 		poll := &poller.Poller{Mailbox: mailbox, Accept: agent.Accept, Log: log}
 		parts = append(parts, func(ctx context.Context) error { poll.Run(ctx); return nil })
 		ready.Str("mailbox", c.Mailbox.URL)
@@ -98,8 +100,27 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener) erro
 	return nil
 }
 
-func newMailbox(c *config.Config) (*client.Client, error) {
-	options := client.Options{URL: c.Mailbox.URL, Agent: c.Name}
+func newMailbox(c *config.Config, asked chan<- struct{}) (*client.Client, error) {
+	options := client.Options{URL: c.Mailbox.URL, Agent: c.Name, AskedKeys: func() {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+	}}
+	var err error
+	if c.Mailbox.CertFile == "" {
+		if options.SigningKey, err = c.SigningKey(); err != nil {
+			return nil, err
+		}
+	}
+	if options.HTTP, err = httpClient(c); err != nil {
+		return nil, err
+	}
+	return client.New(options)
+}
+
+// httpClient connects to the service, as the mailbox's settings say.
+func httpClient(c *config.Config) (*http.Client, error) {
 	secure := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.Mailbox.CAFile != "" {
 		data, err := shared.ReadBounded(c.Path(c.Mailbox.CAFile))
@@ -111,13 +132,7 @@ func newMailbox(c *config.Config) (*client.Client, error) {
 			return nil, errors.New("ca_file has no PEM certificate")
 		}
 	}
-	if c.Mailbox.CertFile == "" {
-		key, err := c.SigningKey()
-		if err != nil {
-			return nil, err
-		}
-		options.SigningKey = key
-	} else {
+	if c.Mailbox.CertFile != "" {
 		// Read anew for each connection: certificates are renewed.
 		certFile, keyFile := c.Path(c.Mailbox.CertFile), c.Path(c.Mailbox.KeyFile)
 		secure.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -128,8 +143,7 @@ func newMailbox(c *config.Config) (*client.Client, error) {
 			return nil, err
 		}
 	}
-	options.HTTP = &http.Client{Transport: &http.Transport{
+	return &http.Client{Transport: &http.Transport{
 		TLSClientConfig: secure, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: 10 * time.Second,
-	}}
-	return client.New(options)
+	}}, nil
 }

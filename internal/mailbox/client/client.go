@@ -44,6 +44,9 @@ type Options struct {
 	// Client bounds each call itself. Redirects are not followed, whatever it
 	// says.
 	HTTP *http.Client
+	// AskedKeys is called, if it is set, by each List that the service answers
+	// with the wish for the agent's next key. It must not block.
+	AskedKeys func()
 }
 
 // Client is safe for concurrent use.
@@ -52,6 +55,7 @@ type Client struct {
 	agent  string
 	http   *http.Client
 	signer *verify.MessageSigner
+	asked  func()
 }
 
 // New checks the options and connects to nothing yet.
@@ -63,7 +67,7 @@ func New(o Options) (*Client, error) {
 	if o.Agent == "" || o.HTTP == nil {
 		return nil, errors.New("the mailbox needs the agent's name and an HTTP client")
 	}
-	c := &Client{base: base, agent: o.Agent}
+	c := &Client{base: base, agent: o.Agent, asked: o.AskedKeys}
 	own := *o.HTTP
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.http = &own
@@ -102,6 +106,9 @@ func (c *Client) List(ctx context.Context, wait time.Duration) ([]wire.MailboxEn
 		var page wire.Mailbox
 		if err := c.call(ctx, request{method: http.MethodGet, path: []string{"mailbox"}, query: query, wait: wait, limit: maxList}, &page); err != nil {
 			return nil, fmt.Errorf("list the mailbox: %w", err)
+		}
+		if page.AskedKeys && c.asked != nil {
+			c.asked()
 		}
 		all = append(all, page.Entries...)
 		if page.Next == "" {

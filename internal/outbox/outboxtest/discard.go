@@ -66,6 +66,7 @@ func (discard) Enrol(_ context.Context, e outbox.Enrolment) (outbox.Enrolment, e
 func (discard) Decide(context.Context, string, string, outbox.EnrolmentState, audit.Entry) error {
 	return outbox.ErrNotFound
 }
+func (discard) AskKeys(context.Context, string, audit.Entry) error     { return nil }
 func (discard) Enrolments(context.Context) ([]outbox.Enrolment, error) { return nil, nil }
 func (discard) Holds(context.Context) ([]outbox.Hold, error)           { return nil, nil }
 func (discard) Attempts(context.Context, outbox.Key) ([]outbox.Attempt, error) {

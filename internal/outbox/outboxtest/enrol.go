@@ -3,6 +3,7 @@ package outboxtest
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/outbox"
@@ -124,4 +125,27 @@ func enrolOtherKeys(_ *testing.T, s *store) {
 	s.decide("key-g", outbox.Approved, outbox.ErrNotFound) // a later request took its place
 	s.decide("key-h", outbox.Approved, nil)
 	s.wantEnrolments("key-a replaced", "key-b replaced", "key-c replaced", "key-e denied", "key-f denied", "key-g replaced", "key-h approved")
+}
+
+func asksForKeys(t *testing.T, s *store) {
+	ask := func(n int) error {
+		return s.AskKeys(s.t.Context(), "web", audit.Entry{At: at(n), Kind: audit.AgentKeyAsked, Actor: "operator/x"})
+	}
+	s.invite("one")
+	s.enrol(invited("a", "one", 1, outbox.Requested), outbox.Requested)
+	rows := len(s.rows())
+	if err := ask(2); !errors.Is(err, outbox.ErrNotFound) {
+		t.Errorf("asked an agent without keys: %v", err)
+	}
+	equal(t, "audit rows of what changed nothing", len(s.rows())-rows, 0)
+	s.decide("key-a", outbox.Approved, nil)
+	for _, n := range []int{60, 61} {
+		if err := ask(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	equal(t, "asked", s.wantEnrolments("key-a approved")[0].AskedAt, at(61))
+	// The next keys were not asked to be replaced.
+	s.enrol(endorsed("b", "a", 62, outbox.Approved), outbox.Approved)
+	equal(t, "asked", s.wantEnrolments("key-a replaced", "key-b approved")[1].AskedAt, time.Time{})
 }

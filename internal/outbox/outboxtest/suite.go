@@ -88,6 +88,7 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"copies in escrow are dropped", dropEscrow},
 		{"an invitation enrols once", enrolInvited},
 		{"other keys need the word of those before", enrolOtherKeys},
+		{"an operator asks for keys", asksForKeys},
 
 		{"an event whose ID begins alike", repeated},
 		{"news is awaited until the value comes", awaitedIsSettled},

@@ -10,7 +10,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
-const enrolmentColumns = `agent, state, public, key_id, signing, invitation, endorser, requested_at, decided_at, decided_by`
+const enrolmentColumns = `agent, state, public, key_id, signing, invitation, endorser, requested_at, decided_at, decided_by, asked_at`
 
 // Invite implements outbox.Outbox.
 func (o *Outbox) Invite(ctx context.Context, invitation outbox.Invitation, entry audit.Entry) error {
@@ -118,7 +118,7 @@ func (t *tx) insertEnrolment(e *outbox.Enrolment) error {
 	if err := t.replaceEnrolments(e.Agent, e.State); err != nil {
 		return err
 	}
-	err := t.conn.once(`INSERT INTO enrolments (`+enrolmentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, nil,
+	err := t.conn.once(`INSERT INTO enrolments (`+enrolmentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`, nil,
 		e.Agent, string(e.State), e.Public, e.KeyID, e.Signing, blob(e.Invitation), blob(e.Endorser), micros(e.RequestedAt), optional(e.DecidedAt), e.DecidedBy)
 	if err != nil {
 		return fmt.Errorf("write the enrolment: %w", err)
@@ -168,6 +168,19 @@ func (o *Outbox) Decide(ctx context.Context, agent, keyID string, state outbox.E
 	return err
 }
 
+// AskKeys implements outbox.Outbox.
+func (o *Outbox) AskKeys(ctx context.Context, agent string, entry audit.Entry) error {
+	changed, err := o.audited(ctx, entry, func(t *tx) (asked int64, err error) {
+		err = t.conn.once(`UPDATE enrolments SET asked_at = ? WHERE agent = ? AND state = 'approved' RETURNING 1`,
+			func([]driver.Value) error { asked = 1; return nil }, micros(entry.At), agent)
+		return asked, err
+	})
+	if err == nil && changed == 0 {
+		return outbox.ErrNotFound
+	}
+	return err
+}
+
 // Enrolments implements outbox.Outbox.
 func (o *Outbox) Enrolments(ctx context.Context) ([]outbox.Enrolment, error) {
 	var found []outbox.Enrolment
@@ -195,7 +208,7 @@ func (t *tx) enrolments(agent string) ([]outbox.Enrolment, error) {
 func scanEnrolment(row []driver.Value) outbox.Enrolment {
 	e := outbox.Enrolment{
 		Agent: row[0].(string), State: outbox.EnrolmentState(row[1].(string)), Public: row[2].(string), KeyID: row[3].(string),
-		RequestedAt: moment(row[7]), DecidedAt: moment(row[8]), DecidedBy: row[9].(string),
+		RequestedAt: moment(row[7]), DecidedAt: moment(row[8]), DecidedBy: row[9].(string), AskedAt: moment(row[10]),
 	}
 	e.Signing, _ = row[4].([]byte)
 	e.Invitation, _ = row[5].([]byte)

@@ -19,7 +19,7 @@ func Commands() []cli.Command {
 
 func newAgent() *cobra.Command {
 	return cli.Parent("agent", "Receive sealed secrets on this machine, and hand them to programs",
-		newRun(), newExec(), newGet(), newRender(), newStatus(), newForget(), newImport(), newEnroll())
+		newRun(), newExec(), newGet(), newRender(), newStatus(), newForget(), newImport(), newEnroll(), newRekey())
 }
 
 // configFlag adds --config, which names the agent's configuration.

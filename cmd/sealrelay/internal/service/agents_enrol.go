@@ -80,6 +80,8 @@ type enrolmentView struct {
 	RequestedAt  time.Time  `json:"requested_at"`
 	DecidedAt    *time.Time `json:"decided_at,omitempty"`
 	DecidedBy    string     `json:"decided_by,omitempty"`
+	// AskedAt is when an operator asked for other keys; they have not come.
+	AskedAt *time.Time `json:"asked_at,omitempty"`
 }
 
 func enrolmentViewOf(e outbox.Enrolment) (enrolmentView, error) {
@@ -87,6 +89,9 @@ func enrolmentViewOf(e outbox.Enrolment) (enrolmentView, error) {
 	view := enrolmentView{
 		Agent: e.Agent, State: string(e.State), KeyID: e.KeyID, SigningKeyID: id, By: "invitation",
 		RequestedAt: e.RequestedAt, DecidedAt: standing.Known(e.DecidedAt), DecidedBy: e.DecidedBy,
+	}
+	if e.State == outbox.Approved {
+		view.AskedAt = standing.Known(e.AskedAt)
 	}
 	if e.Invitation == nil {
 		view.By = "the key before"
@@ -127,7 +132,11 @@ func printEnrolments(cmd *cobra.Command, known []outbox.Enrolment, asJSON bool) 
 			pending++
 		}
 		views = append(views, view)
-		rows = append(rows, []string{view.Agent, view.State, view.KeyID, view.SigningKeyID, view.By, cli.TimeText(e.RequestedAt), cli.TimeText(e.DecidedAt), cli.Dash(view.DecidedBy)})
+		state := view.State
+		if view.AskedAt != nil {
+			state += ",asked for the next"
+		}
+		rows = append(rows, []string{view.Agent, state, view.KeyID, view.SigningKeyID, view.By, cli.TimeText(e.RequestedAt), cli.TimeText(e.DecidedAt), cli.Dash(view.DecidedBy)})
 	}
 	var err error
 	if asJSON {
