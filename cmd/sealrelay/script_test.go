@@ -285,7 +285,7 @@ func decide(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(json.Unmarshal(out.Bytes(), &known))
 	for _, e := range known {
 		if e.Agent == args[1] && e.State == "pending" {
-			ts.Check(ts.Exec("sealrelay", "agents", args[0], e.Agent, "--key", e.KeyID))
+			ts.Check(ts.Exec("sealrelay", append([]string{"agents", args[0], e.Agent, "--key", e.KeyID}, args[2:]...)...))
 			return
 		}
 	}

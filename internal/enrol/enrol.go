@@ -69,7 +69,7 @@ func (d *Desk) Register(ctx context.Context, body Body, now time.Time) (Answer, 
 	if err != nil {
 		return Answer{}, err
 	}
-	enrolment.State = state(rule, enrolment.Invitation == nil, quarantined[body.Agent])
+	enrolment.State = state(rule, enrolment.Invitation == nil, quarantined[body.Agent] || enrolment.CSR != "")
 	kept, err := d.Store.Enrol(ctx, enrolment)
 	if errors.Is(err, outbox.ErrNotInvited) {
 		err = fmt.Errorf("%w: %w", ErrRefused, err)
@@ -126,17 +126,31 @@ func (d *Desk) read(body Body, now time.Time) (outbox.Enrolment, error) {
 	case at.Before(now.Add(-freshness)) || at.After(now.Add(freshness)):
 		return outbox.Enrolment{}, fmt.Errorf("%w: the request is not of now; set both clocks", ErrRefused)
 	}
-	key, err := agentkeys.NewKey([]byte(said.Key), agentkeys.Requirements{})
-	if err == nil {
-		err = key.Check(now)
+	enrolment := outbox.Enrolment{Agent: body.Agent, Public: said.Key, Signing: signing, RequestedAt: now}
+	if isCSR(said.Key) {
+		enrolment.CSR = said.Key
+		if enrolment.Public, err = publicOfCSR(said.Key); err != nil {
+			return outbox.Enrolment{}, fmt.Errorf("%w: %w", ErrKey, err)
+		}
 	}
-	if err == nil && key.Format.Name != "age" {
-		err = errors.New("only keys of age are enrolled; `sealrelay agent enroll` makes one")
+	key, err := usable(enrolment.Public, now)
+	if err == nil && enrolment.CSR == "" && key.Format.Name != "age" {
+		err = errors.New("a key without a request for a certificate must be one of age; `sealrelay agent enroll` makes either")
 	}
 	if err != nil {
 		return outbox.Enrolment{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	return outbox.Enrolment{Agent: body.Agent, Public: said.Key, KeyID: key.ID, Signing: signing, RequestedAt: now}, nil
+	enrolment.KeyID = key.ID
+	return enrolment, nil
+}
+
+// usable is the key, if it passes the policy that holds for all.
+func usable(public string, now time.Time) (*agentkeys.Key, error) {
+	key, err := agentkeys.NewKey([]byte(public), agentkeys.Requirements{})
+	if err != nil {
+		return nil, err
+	}
+	return key, key.Check(now)
 }
 
 // endorse finds the key that vouches for the request: the one that the agent has
@@ -160,12 +174,13 @@ func (d *Desk) endorse(ctx context.Context, body Body, e *outbox.Enrolment) erro
 }
 
 // state is what the request is to be. Whoever got hold of an agent that is in
-// quarantine may have its keys: they vouch for nothing then.
-func state(rule Rule, endorsed, quarantined bool) outbox.EnrolmentState {
+// quarantine may have its keys: they vouch for nothing then. A request for a
+// certificate waits for the certificate.
+func state(rule Rule, endorsed, byHand bool) outbox.EnrolmentState {
 	switch {
 	case rule == Deny:
 		return outbox.Denied
-	case quarantined:
+	case byHand:
 		return outbox.Requested
 	case rule == Allow || endorsed:
 		return outbox.Approved

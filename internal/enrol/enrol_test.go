@@ -121,7 +121,7 @@ func TestRules(t *testing.T) {
 			if answer, err := o.Register(t.Context(), body, now); err != nil {
 				t.Fatal(err)
 			} else if answer.State == string(outbox.Requested) {
-				if err := o.store.Decide(t.Context(), "web", answer.KeyID, outbox.Approved, audit.Entry{At: now, Kind: audit.AgentKeyApproved}); err != nil {
+				if err := o.store.Decide(t.Context(), "web", answer.KeyID, outbox.Approved, "", audit.Entry{At: now, Kind: audit.AgentKeyApproved}); err != nil {
 					t.Fatal(err)
 				}
 			}

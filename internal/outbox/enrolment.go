@@ -29,10 +29,13 @@ const (
 type Enrolment struct {
 	Agent string
 	State EnrolmentState
-	// Public is the key to seal to, in text, KeyID its ID; Signing is the Ed25519
+	// Public is the key to seal to, in text, or the certificate that it was
+	// approved with, KeyID its ID; CSR is the agent's request for a certificate,
+	// PEM, empty if there was none; Signing is the Ed25519
 	// public key of the agent's requests and receipts.
 	Public  string
 	KeyID   string
+	CSR     string
 	Signing []byte
 	// Invitation is the keyed digest of the invitation; nil if Endorser, the
 	// agent's signing key at that time, vouched for the request.

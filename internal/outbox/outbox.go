@@ -311,8 +311,9 @@ type Outbox interface {
 	// the present signing key.
 	Enrol(ctx context.Context, e Enrolment) (Enrolment, error)
 	// Decide makes what an agent Requested Approved or Denied; ErrNotFound if it
-	// did not request that key, or that was decided.
-	Decide(ctx context.Context, agent, keyID string, state EnrolmentState, entry audit.Entry) error
+	// did not request that key, or that was decided. A certificate of that key
+	// takes its place; empty if there is none.
+	Decide(ctx context.Context, agent, keyID string, state EnrolmentState, certificate string, entry audit.Entry) error
 	// AskKeys asks the agent for other keys than its Approved ones; ErrNotFound if
 	// it has none.
 	AskKeys(ctx context.Context, agent string, entry audit.Entry) error

@@ -324,7 +324,7 @@ func calls(o outbox.Outbox) map[string]func(context.Context) error {
 		"Release":    func(ctx context.Context) error { _, err := o.Release(ctx, "web", entry); return err },
 		"Invite":     func(ctx context.Context) error { return o.Invite(ctx, outbox.Invitation{Agent: "web"}, entry) },
 		"Enrol":      func(ctx context.Context) error { _, err := o.Enrol(ctx, outbox.Enrolment{Agent: "web"}); return err },
-		"Decide":     func(ctx context.Context) error { return o.Decide(ctx, "web", "key", outbox.Approved, entry) },
+		"Decide":     func(ctx context.Context) error { return o.Decide(ctx, "web", "key", outbox.Approved, "", entry) },
 		"AskKeys":    func(ctx context.Context) error { return o.AskKeys(ctx, "web", entry) },
 		"Enrolments": func(ctx context.Context) error { _, err := o.Enrolments(ctx); return err },
 		"Escrow":     func(ctx context.Context) error { _, err := o.Escrow(ctx, "db"); return err },

@@ -63,7 +63,7 @@ func (discard) Invite(context.Context, outbox.Invitation, audit.Entry) error { r
 func (discard) Enrol(_ context.Context, e outbox.Enrolment) (outbox.Enrolment, error) {
 	return e, nil
 }
-func (discard) Decide(context.Context, string, string, outbox.EnrolmentState, audit.Entry) error {
+func (discard) Decide(context.Context, string, string, outbox.EnrolmentState, string, audit.Entry) error {
 	return outbox.ErrNotFound
 }
 func (discard) AskKeys(context.Context, string, audit.Entry) error     { return nil }

@@ -69,7 +69,7 @@ func (s *store) wantEnrolments(want ...string) []outbox.Enrolment {
 
 func (s *store) decide(keyID string, state outbox.EnrolmentState, want error) {
 	s.t.Helper()
-	err := s.Decide(s.t.Context(), "web", keyID, state, audit.Entry{At: at(50), Kind: audit.AgentKeyApproved, Actor: "operator/x"})
+	err := s.Decide(s.t.Context(), "web", keyID, state, "", audit.Entry{At: at(50), Kind: audit.AgentKeyApproved, Actor: "operator/x"})
 	if !errors.Is(err, want) {
 		s.t.Fatalf("decide %s: %v, want %v", keyID, err, want)
 	}
@@ -97,7 +97,7 @@ func enrolInvited(t *testing.T, s *store) {
 	want := invited("a", "two", 1, outbox.Approved)
 	want.DecidedAt, want.DecidedBy = at(50), "operator/x"
 	equal(t, "enrolment", known[0], want)
-	if err := s.Decide(t.Context(), "web", "key-a", outbox.Replaced, audit.Entry{}); err == nil {
+	if err := s.Decide(t.Context(), "web", "key-a", outbox.Replaced, "", audit.Entry{}); err == nil {
 		t.Error("decided as replaced")
 	}
 }
@@ -148,4 +148,17 @@ func asksForKeys(t *testing.T, s *store) {
 	// The next keys were not asked to be replaced.
 	s.enrol(endorsed("b", "a", 62, outbox.Approved), outbox.Approved)
 	equal(t, "asked", s.wantEnrolments("key-a replaced", "key-b approved")[1].AskedAt, time.Time{})
+}
+
+func certificateTakesPlace(t *testing.T, s *store) {
+	s.invite("one")
+	request := invited("a", "one", 1, outbox.Requested)
+	request.CSR = "request of a"
+	s.enrol(request, outbox.Requested)
+	equal(t, "request", s.wantEnrolments("key-a pending")[0].CSR, "request of a")
+	err := s.Decide(t.Context(), "web", "key-a", outbox.Approved, "certificate of a", audit.Entry{At: at(50), Kind: audit.AgentKeyApproved, Actor: "operator/x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "public", s.wantEnrolments("key-a approved")[0].Public, "certificate of a")
 }

@@ -89,6 +89,7 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"an invitation enrols once", enrolInvited},
 		{"other keys need the word of those before", enrolOtherKeys},
 		{"an operator asks for keys", asksForKeys},
+		{"a certificate takes the place of its key", certificateTakesPlace},
 
 		{"an event whose ID begins alike", repeated},
 		{"news is awaited until the value comes", awaitedIsSettled},

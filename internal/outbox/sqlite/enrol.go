@@ -10,7 +10,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
-const enrolmentColumns = `agent, state, public, key_id, signing, invitation, endorser, requested_at, decided_at, decided_by, asked_at`
+const enrolmentColumns = `agent, state, public, key_id, signing, invitation, endorser, requested_at, decided_at, decided_by, asked_at, csr`
 
 // Invite implements outbox.Outbox.
 func (o *Outbox) Invite(ctx context.Context, invitation outbox.Invitation, entry audit.Entry) error {
@@ -118,8 +118,8 @@ func (t *tx) insertEnrolment(e *outbox.Enrolment) error {
 	if err := t.replaceEnrolments(e.Agent, e.State); err != nil {
 		return err
 	}
-	err := t.conn.once(`INSERT INTO enrolments (`+enrolmentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`, nil,
-		e.Agent, string(e.State), e.Public, e.KeyID, e.Signing, blob(e.Invitation), blob(e.Endorser), micros(e.RequestedAt), optional(e.DecidedAt), e.DecidedBy)
+	err := t.conn.once(`INSERT INTO enrolments (`+enrolmentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)`, nil,
+		e.Agent, string(e.State), e.Public, e.KeyID, e.Signing, blob(e.Invitation), blob(e.Endorser), micros(e.RequestedAt), optional(e.DecidedAt), e.DecidedBy, e.CSR)
 	if err != nil {
 		return fmt.Errorf("write the enrolment: %w", err)
 	}
@@ -143,7 +143,7 @@ func (t *tx) replaceEnrolments(agent string, state outbox.EnrolmentState) error 
 }
 
 // Decide implements outbox.Outbox.
-func (o *Outbox) Decide(ctx context.Context, agent, keyID string, state outbox.EnrolmentState, entry audit.Entry) error {
+func (o *Outbox) Decide(ctx context.Context, agent, keyID string, state outbox.EnrolmentState, certificate string, entry audit.Entry) error {
 	if state != outbox.Approved && state != outbox.Denied {
 		return fmt.Errorf("an enrolment cannot be decided as %q", state)
 	}
@@ -159,8 +159,8 @@ func (o *Outbox) Decide(ctx context.Context, agent, keyID string, state outbox.E
 				return 0, err
 			}
 		}
-		return 1, t.conn.once(`UPDATE enrolments SET state = ?, decided_at = ?, decided_by = ? WHERE id = ?`, nil,
-			string(state), micros(entry.At), entry.Actor, id)
+		return 1, t.conn.once(`UPDATE enrolments SET state = ?1, decided_at = ?2, decided_by = ?3, public = iif(?4 = '', public, ?4) WHERE id = ?5`, nil,
+			string(state), micros(entry.At), entry.Actor, certificate, id)
 	})
 	if err == nil && changed == 0 {
 		return outbox.ErrNotFound
@@ -208,7 +208,7 @@ func (t *tx) enrolments(agent string) ([]outbox.Enrolment, error) {
 func scanEnrolment(row []driver.Value) outbox.Enrolment {
 	e := outbox.Enrolment{
 		Agent: row[0].(string), State: outbox.EnrolmentState(row[1].(string)), Public: row[2].(string), KeyID: row[3].(string),
-		RequestedAt: moment(row[7]), DecidedAt: moment(row[8]), DecidedBy: row[9].(string), AskedAt: moment(row[10]),
+		RequestedAt: moment(row[7]), DecidedAt: moment(row[8]), DecidedBy: row[9].(string), AskedAt: moment(row[10]), CSR: row[11].(string),
 	}
 	e.Signing, _ = row[4].([]byte)
 	e.Invitation, _ = row[5].([]byte)

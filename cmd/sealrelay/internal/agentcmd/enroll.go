@@ -2,6 +2,7 @@ package agentcmd
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -23,6 +24,9 @@ type enrollFlags struct {
 	tokenFile          string
 	present, agentName string
 	dir                string
+	// csr asks for a certificate, for subject.
+	csr     bool
+	subject string
 }
 
 func newEnroll() *cobra.Command {
@@ -35,6 +39,9 @@ signing.key, Ed25519, for its receipts and its requests to the mailbox. Private 
 stay on this machine. Register the public halves with the service, by an invitation
 from ` + "`sealrelay agents invite`" + ` (- for standard input). An operator may have to approve
 them: run the same command again to see what became of it.
+
+With --csr the key is an EC one, and its request for a certificate is registered: the
+operator has an authority sign it and approves it with the certificate.
 
 To change keys, give another folder and, in place of the invitation, the present
 signing key with --signed-by. Exits with 4 while an operator has to approve.`,
@@ -50,6 +57,8 @@ signing key with --signed-by. Exits with 4 while an operator has to approve.`,
 	flags.StringVar(&f.present, "signed-by", "", "`file` with the agent's present signing key")
 	flags.StringVar(&f.agentName, "agent", "", "the agent's `name`, with --signed-by; an invitation has it")
 	flags.StringVar(&f.dir, "dir", ".", "`folder` of the keys")
+	flags.BoolVar(&f.csr, "csr", false, "make an EC P-256 key and a request for a certificate (PKCS#10) in place of an age key")
+	flags.StringVar(&f.subject, "subject", "", "whom the certificate is for, such as `CN=web,O=Example` (default: CN and the agent's name)")
 	asJSON := cli.JSONFlag(cmd)
 	cmd.MarkFlagsMutuallyExclusive("token-file", "signed-by")
 	cmd.MarkFlagsMutuallyExclusive("token-file", "agent")
@@ -74,6 +83,8 @@ func (f *enrollFlags) check() error {
 		return cli.UsageErrorf("give the invitation with --token-file, or the present signing key with --signed-by")
 	case f.present != "" && f.agentName == "":
 		return cli.UsageErrorf("--signed-by needs the agent's name, --agent")
+	case f.subject != "" && !f.csr:
+		return cli.UsageErrorf("--subject goes with --csr")
 	}
 	return nil
 }
@@ -89,7 +100,7 @@ func (f *enrollFlags) enroll(cmd *cobra.Command) (enrolled, error) {
 	if err != nil {
 		return enrolled{}, err
 	}
-	public, signing, err := ownKeys(f.dir)
+	public, signing, err := f.ownKeys(name)
 	if err != nil {
 		return enrolled{}, err
 	}
@@ -145,8 +156,13 @@ func endorsement(file, request string) (string, error) {
 }
 
 // ownKeys reads the keys in the folder, and makes those that are not there.
-func ownKeys(dir string) (public string, signing ed25519.PrivateKey, err error) {
-	opening, err := readOrMake(filepath.Join(dir, "agent.key"), "age-pq")
+// public is the key, or the request for its certificate.
+func (f *enrollFlags) ownKeys(agent string) (public string, signing ed25519.PrivateKey, err error) {
+	kind, dir := "age-pq", f.dir
+	if f.csr {
+		kind = "ec-p256"
+	}
+	opening, err := readOrMake(filepath.Join(dir, "agent.key"), kind)
 	if err != nil {
 		return "", nil, err
 	}
@@ -155,7 +171,11 @@ func ownKeys(dir string) (public string, signing ed25519.PrivateKey, err error) 
 	if err != nil {
 		return "", nil, fmt.Errorf("agent.key: %w", err)
 	}
-	public, err = publicText(private)
+	if f.csr {
+		public, err = request(private, cmp.Or(f.subject, "CN="+agent))
+	} else {
+		public, err = publicText(private)
+	}
 	if err != nil {
 		return "", nil, fmt.Errorf("agent.key: %w", err)
 	}
@@ -169,6 +189,16 @@ func ownKeys(dir string) (public string, signing ed25519.PrivateKey, err error) 
 		return "", nil, fmt.Errorf("signing.key: %w", err)
 	}
 	return public, signing, nil
+}
+
+// request asks for a certificate of the key.
+func request(private any, subject string) (string, error) {
+	name, err := keys.ParseSubject(subject)
+	if err != nil {
+		return "", fmt.Errorf("--subject: %w", err)
+	}
+	made, err := keys.Template{Subject: name}.Request(private)
+	return string(made), err
 }
 
 func publicText(private any) (string, error) {

@@ -14,7 +14,7 @@ import (
 func newAgents() *cobra.Command {
 	return cli.Parent("agents", "Look at the agents and their keys, and keep them from what they should not get",
 		newAgentsList(), newAgentsVerify(), newAgentsQuarantine(), newAgentsRelease(),
-		newAgentsInvite(), newAgentsEnrolments(), newAgentsApprove(), newAgentsDeny(), newAgentsRekey())
+		newAgentsInvite(), newAgentsEnrolments(), newAgentsApprove(), newAgentsDeny(), newAgentsRekey(), newAgentsCSR())
 }
 
 func newAgentsList() *cobra.Command {

@@ -155,7 +155,11 @@ func newAgentsApprove() *cobra.Command {
 		`Approve the keys that an agent asked for. Compare the key IDs first with those that
 `+"`sealrelay agent enroll`"+` printed on its host: give the key's with --key. A service that
 runs seals to it within five seconds; what was sealed before has to be sent again, see
-`+"`sealrelay secrets list --needs-push`"+`.`, outbox.Approved, audit.AgentKeyApproved)
+`+"`sealrelay secrets list --needs-push`"+`.
+
+Where the agent made a request for a certificate (`+"`sealrelay agents csr`"+` prints it),
+have an authority sign it and give the certificate with --certificate: it must be of the
+same key. Without it the bare key is used.`, outbox.Approved, audit.AgentKeyApproved)
 }
 
 func newAgentsDeny() *cobra.Command {
@@ -167,15 +171,23 @@ func newDecision(name, short, long string, state outbox.EnrolmentState, kind aud
 	cmd := &cobra.Command{Use: name + " AGENT --key ID", Short: short, Long: long, Args: cli.Arguments(cobra.ExactArgs(1))}
 	path := cli.ConfigFlag(cmd)
 	keyID := cmd.Flags().String("key", "", "the `ID` of the key that is meant, as `sealrelay agents enrolments` lists it")
+	file := new(string)
+	if state == outbox.Approved {
+		file = cmd.Flags().String("certificate", "", "PEM `file` with the certificate that was issued for the agent's request, which takes the key's place")
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *keyID == "" {
 			return cli.UsageErrorf("name the key with --key; `sealrelay agents enrolments` lists it, and `sealrelay agent enroll` printed it on the agent's host")
+		}
+		certificate, err := certificateOf(*file, *keyID)
+		if err != nil {
+			return err
 		}
 		store, err := openOutbox(cmd, *path)
 		if err != nil {
 			return err
 		}
-		err = decide(cmd.Context(), store, args[0], *keyID, state, kind)
+		err = decide(cmd.Context(), store, args[0], *keyID, certificate, state, kind)
 		if err = errors.Join(err, store.Close()); err != nil {
 			return err
 		}
@@ -185,12 +197,59 @@ func newDecision(name, short, long string, state outbox.EnrolmentState, kind aud
 	return cmd
 }
 
-func decide(ctx context.Context, store outbox.Outbox, agent, keyID string, state outbox.EnrolmentState, kind audit.Kind) error {
+// certificateOf reads the certificate of the key with that ID; empty if no file is
+// named.
+func certificateOf(file, keyID string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	data, err := cli.ReadFile(file)
+	if err == nil {
+		err = enrol.CheckCertificate(data, keyID, time.Now())
+	}
+	if err != nil {
+		return "", cli.WithCode(fmt.Errorf("%s: %w", file, err), cli.ExitFailed)
+	}
+	return string(data), nil
+}
+
+func decide(ctx context.Context, store outbox.Outbox, agent, keyID, certificate string, state outbox.EnrolmentState, kind audit.Kind) error {
 	entry := agentEntry(kind, agent)
 	entry.Detail = "key " + keyID
-	err := store.Decide(ctx, agent, keyID, state, entry)
+	err := store.Decide(ctx, agent, keyID, state, certificate, entry)
 	if errors.Is(err, outbox.ErrNotFound) {
 		err = errors.New("the agent has no such key that waits for a decision; `sealrelay agents enrolments` lists those there are")
 	}
 	return err
+}
+
+func newAgentsCSR() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "csr AGENT",
+		Short: "Print the request for a certificate of an agent that waits for a decision",
+		Long: `Print the request for a certificate (PKCS#10, PEM) of an agent that waits for a
+decision, for an authority to sign. Then give the certificate to
+` + "`sealrelay agents approve AGENT --key ID --certificate FILE`" + `.`,
+		Example: "  sealrelay agents csr web > web.csr",
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
+	}
+	path := cli.ConfigFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		store, err := openOutbox(cmd, *path)
+		if err != nil {
+			return err
+		}
+		known, err := store.Enrolments(cmd.Context())
+		if err = errors.Join(err, store.Close()); err != nil {
+			return err
+		}
+		for _, e := range known {
+			if e.Agent == args[0] && e.State == outbox.Requested && e.CSR != "" {
+				_, err := fmt.Fprint(cmd.OutOrStdout(), e.CSR)
+				return err
+			}
+		}
+		return errors.New("the agent has no request for a certificate that waits for a decision; `sealrelay agents enrolments` lists what waits, and `sealrelay agent enroll --csr` makes one")
+	}
+	return cmd
 }
