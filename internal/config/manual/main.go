@@ -69,6 +69,7 @@ var sections = []section{
 	{"Destination of kind https", "../deliver/https", []string{"Config"}},
 	{"Destination of kind sftp", "../deliver/sftp", []string{"Config"}},
 	{"Destination of kind exec", "../deliver/exec", []string{"Config"}},
+	{"Destination of kind js7-joc", "../deliver/js7joc", []string{"Config"}},
 	{"Group", ".", []string{"Group"}},
 	{"Route", ".", []string{"Route"}},
 }

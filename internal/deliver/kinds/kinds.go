@@ -11,6 +11,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/deliver/exec"
 	"github.com/sealrelay/sealrelay/internal/deliver/file"
 	"github.com/sealrelay/sealrelay/internal/deliver/https"
+	"github.com/sealrelay/sealrelay/internal/deliver/js7joc"
 	"github.com/sealrelay/sealrelay/internal/deliver/mailbox"
 	"github.com/sealrelay/sealrelay/internal/deliver/sftp"
 )
@@ -23,6 +24,7 @@ var All = map[string]func(deliver.Settings) (deliver.Destination, error){
 	"sftp":    sftp.New,
 	"mailbox": mailbox.New,
 	"exec":    exec.New,
+	"js7-joc": js7joc.New,
 }
 
 // New makes a destination of that kind. The error of an unknown kind names

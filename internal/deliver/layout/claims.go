@@ -60,6 +60,13 @@ func claimsOf(statement []byte) claims {
 	return c
 }
 
+// Superseded says whether a version is there, by its statement, that is newer than
+// the delivery; a statement that cannot be read is none. A version that was sealed
+// before an older one is a final error.
+func Superseded(statement []byte, delivery outbox.Delivery) (bool, error) {
+	return supersedes(claimsOf(statement), delivery)
+}
+
 // supersedes says whether what is there is newer than the delivery.
 func supersedes(present claims, delivery outbox.Delivery) (bool, error) {
 	switch {
@@ -72,7 +79,7 @@ func supersedes(present claims, delivery outbox.Delivery) (bool, error) {
 	}
 	if issued := claimsOf([]byte(delivery.Statement)).IssuedAt; issued > present.IssuedAt {
 		return false, conflict(fmt.Sprintf("version %d is there and was sealed before this version %d: the outbox was restored or replaced; "+
-			"remove the secret's files, then retry the delivery", present.Version, delivery.Version))
+			"remove what is there of the secret, then retry the delivery", present.Version, delivery.Version))
 	}
 	return true, nil
 }
