@@ -20,7 +20,7 @@ import (
 var nameRule = lazyregexp.New(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
 
 // settingRule is what settings, schemes, adapters and kinds are called.
-var settingRule = lazyregexp.New(`^[a-z][a-z_-]{0,23}$`)
+var settingRule = lazyregexp.New(`^[a-z][a-z0-9_-]{0,23}$`)
 
 // shown is a name as an error repeats it: not, if it is none by the rule.
 func shown(name string, rule func() *regexp.Regexp) string {
