@@ -116,10 +116,7 @@ func (t *tx) delivery(change *outbox.Change, sealed *outbox.Sealed) error {
 	if state != outbox.Pending {
 		return nil
 	}
-	if _, err := t.destinationTurn.exec(sealed.Agent, sealed.Destination, received); err != nil {
-		return fmt.Errorf("write the destination: %w", err)
-	}
-	return nil
+	return t.turnBy(outbox.Destination{Agent: sealed.Agent, Destination: sealed.Destination}, received)
 }
 
 // micros is how times are stored: to the microsecond, which every year that

@@ -62,6 +62,28 @@ func (t *tx) firstDue(at outbox.Destination) (int64, error) {
 	return first, nil
 }
 
+// knownTurns is how many destinations turnBy remembers: an event for more is alone in
+// its transaction as a rule, and remembering costs as much as it saves.
+const knownTurns = 64
+
+// turnBy makes the destination's turn come at that time or before. Events that share
+// a transaction go to the same destinations as a rule, of which the first writes.
+func (t *tx) turnBy(at outbox.Destination, due int64) error {
+	if by, known := t.turnsBy[at]; known && by <= due {
+		return nil
+	}
+	if _, err := t.destinationTurn.exec(at.Agent, at.Destination, due); err != nil {
+		return fmt.Errorf("write the destination: %w", err)
+	}
+	if t.turnsBy == nil {
+		t.turnsBy = map[outbox.Destination]int64{}
+	}
+	if len(t.turnsBy) < knownTurns {
+		t.turnsBy[at] = due
+	}
+	return nil
+}
+
 // saveDestination writes what was changed.
 func (t *tx) saveDestination(d *destination) error {
 	if d.destinationState == d.stored {
@@ -71,6 +93,7 @@ func (t *tx) saveDestination(d *destination) error {
 	if d.turn == never {
 		turn = nil
 	}
+	delete(t.turnsBy, d.Destination)
 	_, err := t.destinationUpdate.exec(turn, int64(d.faults), d.reason, d.brokenSince, d.brokenUntil, d.Agent, d.Destination.Destination)
 	if err != nil {
 		return fmt.Errorf("write a destination: %w", err)

@@ -33,7 +33,7 @@ func (t *tx) recall(agent string, now int64) error {
 		return fmt.Errorf("recall what waits: %w", err)
 	}
 	for destination := range at {
-		if _, err := t.destinationTurn.exec(destination.Agent, destination.Destination, now); err != nil {
+		if err := t.turnBy(destination, now); err != nil {
 			return fmt.Errorf("recall what waits: %w", err)
 		}
 	}

@@ -253,6 +253,9 @@ type tx struct {
 	head audit.Row
 	// wake is set by a request after which deliveries may be due.
 	wake bool
+	// turns are those that destinations are known to have in this transaction, at
+	// the latest: see turnBy.
+	turnsBy map[outbox.Destination]int64
 }
 
 // audit appends a row to the chain. The chain's head is read in each
