@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/internal/deliver/layout"
 	"github.com/sealrelay/sealrelay/internal/js7joc"
+	"github.com/sealrelay/sealrelay/internal/js7joc/expression"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
@@ -28,11 +29,11 @@ func (c *Config) expressions(d outbox.Delivery) (expressions, error) {
 	if !utf8.Valid(d.Envelope) {
 		return expressions{}, fmt.Errorf("the envelope (format %s) is not text; give the agent a key for js7, or a format that is text", d.Format)
 	}
-	value, err := js7joc.Quote(string(d.Envelope))
+	value, err := expression.Quote(string(d.Envelope))
 	if err != nil {
 		return expressions{}, fmt.Errorf("the envelope (format %s): %w", d.Format, err)
 	}
-	statement, err := js7joc.Quote(d.Statement)
+	statement, err := expression.Quote(d.Statement)
 	if err != nil {
 		return expressions{}, errors.New("the statement is none")
 	}
@@ -56,7 +57,7 @@ func (c *Config) applyOne(out *js7joc.Configuration, d outbox.Delivery) error {
 	if err != nil {
 		return err
 	}
-	statement, _ := js7joc.Unquote(out.Arguments[write.argument+statementSuffix])
+	statement, _ := expression.Unquote(out.Arguments[write.argument+statementSuffix])
 	newer, err := layout.Superseded([]byte(statement), d)
 	if err != nil || newer {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	client "github.com/sealrelay/sealrelay/internal/js7joc"
+	"github.com/sealrelay/sealrelay/internal/js7joc/expression"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
@@ -71,7 +72,7 @@ func TestFleet(t *testing.T) {
 	for _, controller := range []string{"c1", "c2"} {
 		for i := range resources * secrets {
 			arguments := s.Arguments(fmt.Sprintf("/sealrelay/agent%d", i%resources), controller)
-			if got, _ := client.Unquote(arguments[encoded(fmt.Sprint("prod/s", i))]); got != fmt.Sprintf("enc:A B %d.%d", i, versions) {
+			if got, _ := expression.Unquote(arguments[encoded(fmt.Sprint("prod/s", i))]); got != fmt.Sprintf("enc:A B %d.%d", i, versions) {
 				t.Errorf("secret %d at %s is %q", i, controller, got)
 			}
 		}

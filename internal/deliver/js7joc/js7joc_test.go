@@ -17,7 +17,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/deliver/delivertest"
 	"github.com/sealrelay/sealrelay/internal/deliver/js7joc"
-	client "github.com/sealrelay/sealrelay/internal/js7joc"
+	"github.com/sealrelay/sealrelay/internal/js7joc/expression"
 	"github.com/sealrelay/sealrelay/internal/js7joc/joctest"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
@@ -71,7 +71,7 @@ func (s *site) destination(t testing.TB, more string) deliver.Destination {
 
 // value is the text of an argument, if it is one string.
 func (s *site) value(argument, controller string) string {
-	text, _ := client.Unquote(s.Arguments(resource, controller)[argument])
+	text, _ := expression.Unquote(s.Arguments(resource, controller)[argument])
 	return text
 }
 

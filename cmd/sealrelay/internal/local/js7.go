@@ -17,9 +17,10 @@ const (
 )
 
 func newJS7() *cobra.Command {
-	return cli.Parent("js7", "Stand in for js7_encrypt.sh and js7_decrypt.sh",
+	return cli.Parent("js7", "Stand in for js7_encrypt.sh and js7_decrypt.sh, and look at what they made",
 		newJS7Command("encrypt", js7EncryptUse, js7EncryptOptions, js7Encrypt),
-		newJS7Command("decrypt", js7DecryptUse, js7DecryptOptions, js7Decrypt))
+		newJS7Command("decrypt", js7DecryptUse, js7DecryptOptions, js7Decrypt),
+		newJS7Import())
 }
 
 // Linked returns the command that a program of this name is: js7_encrypt and

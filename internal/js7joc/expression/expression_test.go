@@ -1,10 +1,10 @@
-package js7joc_test
+package expression_test
 
 import (
 	"errors"
 	"testing"
 
-	"github.com/sealrelay/sealrelay/internal/js7joc"
+	"github.com/sealrelay/sealrelay/internal/js7joc/expression"
 )
 
 func TestQuote(t *testing.T) {
@@ -22,35 +22,35 @@ func TestQuote(t *testing.T) {
 		`toFile("x", "*.sh")`: `"toFile(\"x\", \"*.sh\")"`,
 		`\"`:                  `"\\\""`,
 	} {
-		got, err := js7joc.Quote(text)
+		got, err := expression.Quote(text)
 		if err != nil || got != want {
 			t.Errorf("%q is written %s, %v; want %s", text, got, err, want)
 		}
-		if back, ok := js7joc.Unquote(got); !ok || back != text {
+		if back, ok := expression.Unquote(got); !ok || back != text {
 			t.Errorf("%s is read as %q, %t", got, back, ok)
 		}
 	}
 	for _, text := range []string{"a\rb", "a\tb", "a\x00b", "a\x7f", "a\u0085b", "a\xffb"} {
-		if got, err := js7joc.Quote(text); !errors.Is(err, js7joc.ErrExpression) {
+		if got, err := expression.Quote(text); !errors.Is(err, expression.ErrExpression) {
 			t.Errorf("%q is written %s, %v", text, got, err)
 		}
 	}
 }
 
 func TestUnquote(t *testing.T) {
-	for expression, want := range map[string]string{
+	for text, want := range map[string]string{
 		`'a $b \n "c"'`: `a $b \n "c"`,
 		`''`:            "",
 	} {
-		if got, ok := js7joc.Unquote(expression); !ok || got != want {
-			t.Errorf("%s is read as %q, %t", expression, got, ok)
+		if got, ok := expression.Unquote(text); !ok || got != want {
+			t.Errorf("%s is read as %q, %t", text, got, ok)
 		}
 	}
-	for _, expression := range []string{
+	for _, text := range []string{
 		"", `"`, `'`, "enc:A B C", `"a`, `a"`, `"a'`, `"a" ++ "b"`, `'a' ++ 'b'`, `"$x"`, `"a\"`, `"a\t"`, `$x`, `toFile("a", "b")`, "\"\xff\"",
 	} {
-		if got, ok := js7joc.Unquote(expression); ok {
-			t.Errorf("%s is read as %q", expression, got)
+		if got, ok := expression.Unquote(text); ok {
+			t.Errorf("%s is read as %q", text, got)
 		}
 	}
 }
@@ -61,13 +61,13 @@ func FuzzQuote(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if quoted, err := js7joc.Quote(text); err == nil {
-			if back, ok := js7joc.Unquote(quoted); !ok || back != text {
+		if quoted, err := expression.Quote(text); err == nil {
+			if back, ok := expression.Unquote(quoted); !ok || back != text {
 				t.Errorf("%q is written %s and read as %q", text, quoted, back)
 			}
 		}
-		if value, ok := js7joc.Unquote(text); ok && text[0] == '"' {
-			if again, err := js7joc.Quote(value); err == nil && again != text {
+		if value, ok := expression.Unquote(text); ok && text[0] == '"' {
+			if again, err := expression.Quote(value); err == nil && again != text {
 				t.Errorf("%s is read as %q, which is written %s", text, value, again)
 			}
 		}

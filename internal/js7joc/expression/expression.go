@@ -1,4 +1,5 @@
-package js7joc
+// Package expression writes and reads the expressions of JS7 that are one string.
+package expression
 
 import (
 	"errors"
