@@ -55,6 +55,10 @@ type Config struct {
 	// Delete says what a deleted secret leaves: `remove` takes the argument and its
 	// variable away, `empty` makes it an empty string. Default: remove
 	Delete string `yaml:"delete"`
+	// Settle is how long the Job Resource must stay as it was written before it is
+	// called delivered: who had read it before, and stores it a moment after, is found
+	// and written over. At most 1m. Default: 2s
+	Settle time.Duration `yaml:"settle"`
 	// Comment goes into the JOC Cockpit's audit log, at most 255 characters; a JOC
 	// Cockpit that forces comments wants one. Default: none
 	Comment string `yaml:"comment"`
@@ -65,6 +69,8 @@ const (
 	remove = "remove"
 	empty  = "empty"
 )
+
+const defaultSettle = 2 * time.Second
 
 // statementSuffix is behind an argument's name for the argument with its statement.
 const statementSuffix = "_statement"
@@ -77,7 +83,10 @@ var (
 
 func (c *Config) check() error {
 	c.Delete = cmp.Or(c.Delete, remove)
+	c.Settle = cmp.Or(c.Settle, defaultSettle)
 	switch {
+	case c.Settle < 0 || c.Settle > time.Minute:
+		return errors.New("settle is not from 0s to 1m")
 	case len(c.Controllers) == 0 || slices.Contains(c.Controllers, ""):
 		return errors.New("controllers is missing: name the controllers to deploy to")
 	case !pathRule().MatchString(c.JobResource):

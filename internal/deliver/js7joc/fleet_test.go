@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	client "github.com/sealrelay/sealrelay/internal/js7joc"
 	"github.com/sealrelay/sealrelay/internal/js7joc/expression"
+	"github.com/sealrelay/sealrelay/internal/js7joc/joctest"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
@@ -19,7 +20,7 @@ import (
 // TestFleet rotates 200 secrets over 20 Job Resources, while an operator edits other
 // arguments of the same ones over the API and the JOC Cockpit is restarted. In the
 // end every argument has its newest value, and every edit is there. The operator
-// looks, as the destination does, whether the edit is still there afterwards: what
+// reads again right before storing and looks afterwards, as the destination does: what
 // two write at the same moment one of them has to write again.
 func TestFleet(t *testing.T) {
 	const resources, secrets, versions = 20, 10, 3
@@ -28,7 +29,7 @@ func TestFleet(t *testing.T) {
 	for i := range fleet {
 		at := fmt.Sprintf("/sealrelay/agent%d", i)
 		s.Put(at, `{"TYPE":"JobResource","arguments":{}}`)
-		d, err := s.open("url: " + s.URL + "\n" + account + "controllers: [c1, c2]\njob_resource: " + at + "\n")
+		d, err := s.open("url: " + s.URL + "\n" + strings.Replace(account, "settle: 1ms", "settle: 1s", 1) + "controllers: [c1, c2]\njob_resource: " + at + "\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,15 +38,12 @@ func TestFleet(t *testing.T) {
 	var attempts, again, restarts atomic.Int64
 	ctx, cancel := context.WithCancel(t.Context())
 	var others sync.WaitGroup
-	others.Go(func() {
-		for ticker := time.NewTicker(70 * time.Millisecond); ; {
-			select {
-			case <-ctx.Done():
-				ticker.Stop()
-				return
-			case <-ticker.C:
+	var stores atomic.Int64
+	s.Set(func(k *joctest.Knobs) {
+		k.BeforeStore = func() {
+			if stores.Add(1)%30 == 0 { // in the middle of somebody's work
 				s.EndSessions()
-				s.CloseClientConnections()
+				others.Go(s.CloseClientConnections)
 				restarts.Add(1)
 			}
 		}
@@ -142,6 +140,10 @@ func (o operator) tryEdit(ctx context.Context, at, argument string) (bool, error
 		return false, err
 	}
 	edited := found.Configuration.Clone()
+	again, err := session.Read(ctx, at, "")
+	if err != nil || !again.Configuration.Equal(found.Configuration) {
+		return false, err
+	}
 	edited.Arguments[argument] = `"theirs"`
 	if err := session.Store(ctx, at, edited, ""); err != nil {
 		return false, err

@@ -8,7 +8,8 @@
 // JOC Cockpit replaces a Job Resource whole and checks no version: it is read again
 // right before and after it is stored, and written again if it is not as expected.
 // What somebody else stores between that last look and the write is lost; what they
-// store over ours is found, and ours written again.
+// store over ours within the time that it is to settle is found, and ours written
+// again.
 package js7joc
 
 import (
@@ -181,6 +182,9 @@ func (d *Destination) write(ctx context.Context, changes []*change) error {
 			return judge(err)
 		}
 		there, err := d.seen(ctx, session, changes)
+		if err == nil && there {
+			there, err = d.settled(ctx, session, changes)
+		}
 		if err != nil || there {
 			return judge(err)
 		}
@@ -291,6 +295,23 @@ func (d *Destination) seen(ctx context.Context, session *js7joc.Session, changes
 		}
 	}
 	return true, nil
+}
+
+// settled looks once more when somebody who read the Job Resource before it was
+// stored has had the time to store it over that. It returns false if they did.
+func (d *Destination) settled(ctx context.Context, session *js7joc.Session, changes []*change) (bool, error) {
+	wait := time.NewTimer(d.config.Settle)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	now, err := session.Read(ctx, d.config.JobResource, "")
+	if err != nil {
+		return false, err
+	}
+	return d.config.apply(now.Configuration, changes).Equal(now.Configuration), nil
 }
 
 // deploying is an error if the controller has refused the deployment.

@@ -58,7 +58,7 @@ func (s *site) open(config string) (deliver.Destination, error) {
 	})
 }
 
-const account = "user: relay\npassword_file: password\nca_file: ca.crt\n"
+const account = "settle: 1ms\nuser: relay\npassword_file: password\nca_file: ca.crt\n"
 
 func (s *site) destination(t testing.TB, more string) deliver.Destination {
 	t.Helper()
@@ -333,11 +333,12 @@ func TestConfigRefuses(t *testing.T) {
 		base + "cert_file: x\n":                 "go together",
 		base + account + "delete: no\n":         "neither remove nor empty",
 		base + account + "arguments: {a: 1x}\n": "no name",
-		base + account + "arguments: {a: x_statement}\n":               "ends with _statement",
-		base + account + "arguments: {a: x, b: x}\n":                   "same name",
-		base + account + "env: {a: X-Y}\n":                             "no name",
-		base + account + "comment: " + strings.Repeat("x", 256) + "\n": "255",
-		base + account + "unknown: x\n":                                "unknown",
+		base + account + "arguments: {a: x_statement}\n":                         "ends with _statement",
+		base + account + "arguments: {a: x, b: x}\n":                             "same name",
+		base + account + "env: {a: X-Y}\n":                                       "no name",
+		base + account + "comment: " + strings.Repeat("x", 256) + "\n":           "255",
+		"settle: 2m\n" + base + strings.Replace(account, "settle: 1ms\n", "", 1): "settle",
+		base + account + "unknown: x\n":                                          "unknown",
 	} {
 		if _, err := s.open(config); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\ngives %v, want %q", config, err, want)

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -78,7 +79,9 @@ func New(user, password string, controllers ...string) *Server {
 		user: user, password: password, controllers: controllers,
 		sessions: map[string]int{}, resources: map[string]*resource{}, calls: map[string]int{},
 	}
-	s.Server = httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // Connections that a test cuts are no news.
+	s.StartTLS()
 	return s
 }
 
