@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +39,9 @@ type replayer struct {
 	// repeated and older count the answers for the version that was there, and
 	// for an older one.
 	repeated, older int
+	// enough is closed when there was one of each.
+	enough chan struct{}
+	once   sync.Once
 }
 
 func newReplayer(t *testing.T, s *site) *replayer {
@@ -52,7 +56,7 @@ func newReplayer(t *testing.T, s *site) *replayer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &replayer{agent: a, url: "https://" + a.config(t).Receive.Listen + "/v1/deliveries", client: trusting(t, certificate, shown)}
+	return &replayer{agent: a, url: "https://" + a.config(t).Receive.Listen + "/v1/deliveries", client: trusting(t, certificate, shown), enough: make(chan struct{})}
 }
 
 // run captures and replays until ctx ends.
@@ -150,6 +154,9 @@ func (r *replayer) count(delivery wire.Delivery, body []byte) error {
 		r.repeated++
 	default:
 		r.older++
+	}
+	if r.repeated > 0 && r.older > 0 {
+		r.once.Do(func() { close(r.enough) })
 	}
 	return nil
 }
