@@ -37,8 +37,8 @@ func Quote(text string) (string, error) {
 	return b.String(), nil
 }
 
-// Unquote reads an expression that is one string, as Quote writes it or in single
-// quotes, which take everything as it is. ok is false for every other expression,
+// Unquote reads an expression that is one string, as Quote writes it, without control
+// characters, or in single quotes, which take everything as it is. ok is false for every other expression,
 // whose value only JS7 knows.
 func Unquote(expression string) (text string, ok bool) {
 	if len(expression) < 2 || !utf8.ValidString(expression) {
@@ -60,10 +60,10 @@ func Unquote(expression string) (text string, ok bool) {
 func unescape(body string) (string, bool) {
 	var b strings.Builder
 	for i := 0; i < len(body); i++ {
-		switch c := body[i]; c {
-		case '"', '$':
+		switch c := body[i]; {
+		case c == '"' || c == '$' || c < ' ' || c == 0x7f:
 			return "", false
-		case '\\':
+		case c == '\\':
 			i++
 			if i == len(body) {
 				return "", false

@@ -47,7 +47,7 @@ func TestUnquote(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", `"`, `'`, "enc:A B C", `"a`, `a"`, `"a'`, `"a" ++ "b"`, `'a' ++ 'b'`, `"$x"`, `"a\"`, `"a\t"`, `$x`, `toFile("a", "b")`, "\"\xff\"",
+		"", `"`, `'`, "enc:A B C", `"a`, `a"`, `"a'`, `"a" ++ "b"`, `'a' ++ 'b'`, `"$x"`, `"a\"`, `"a\t"`, "\"a\nb\"", "\"\x7f\"", `$x`, `toFile("a", "b")`, "\"\xff\"",
 	} {
 		if got, ok := expression.Unquote(text); ok {
 			t.Errorf("%s is read as %q", text, got)
