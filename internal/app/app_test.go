@@ -335,6 +335,11 @@ func TestRefusesToStart(t *testing.T) {
 		{"no certificate", "", "", true, "cert_file and key_file are missing"},
 		{"certificate not there", "server: {", "server: {cert_file: a.crt, key_file: a.key, ", true, "server certificate"},
 		{"client certificate over plain HTTP", `may_write: ["prod/**"]`, "may_write: [\"prod/**\"]\n    client_certificate: {ca_file: old.crt}", false, "client_certificate"},
+		{
+			"certificate of an agent that is to enrol, over plain HTTP", "routes:\n",
+			"  late:\n    enroll: true\n    client_certificate: {ca_file: old.crt, dns_names: [late.example]}\n    destinations: {box: {mailbox: {}}}\nroutes:\n",
+			false, "client_certificate",
+		},
 		{"verified by certificate over plain HTTP", "verify: {bearer: {token_files: [token]}}", "verify: {client-certificate: {ca_file: old.crt}}", false, "client-certificate"},
 		{"signing key not there", "service.key", "none.key", false, "signing_key_file: "},
 		{"signing key of another kind", "service.key", "old.key", false, "Ed25519"},

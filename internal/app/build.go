@@ -60,7 +60,7 @@ func Build(cfg *config.Config) (*Built, error) {
 		rates:        b.rates,
 		callers:      callers,
 		tokens:       tokens,
-		asksClient:   slices.ContainsFunc(sources, asksClient) || slices.ContainsFunc(slices.Collect(maps.Values(callers)), callerAsksClient),
+		asksClient:   slices.ContainsFunc(sources, asksClient) || slices.ContainsFunc(slices.Collect(maps.Values(cfg.Agents)), agentAsksClient),
 	}, nil
 }
 
@@ -68,7 +68,9 @@ func Build(cfg *config.Config) (*Built, error) {
 // verifier or by it.
 func asksClient(s *intake.Source) bool { return s.ClientRoots != nil || verifiesClient(s.Verifier) }
 
-func callerAsksClient(a *mailbox.Agent) bool { return verifiesClient(a.Verifier) }
+// agentAsksClient counts an agent that has not enrolled yet too: what it needs must
+// not come up only when it has.
+func agentAsksClient(a config.Agent) bool { return a.ClientCertificate != nil }
 
 func verifiesClient(v hooks.Verifier) bool {
 	asker, ok := v.(hooks.ClientCertificateAsker)

@@ -37,7 +37,7 @@ func (b *builder) tokenVerifier(file string) (hooks.Verifier, error) {
 	return verify.NewBearer(verify.Bearer{Tokens: []*hooks.Value{token}})
 }
 
-// admin are the options of the admin listener, which follow a reload.
+// adminOptions are those of the admin listener, which follow a reload.
 func (a *App) adminOptions() httpapi.AdminOptions {
 	return httpapi.AdminOptions{
 		Ready: a.ready, Metrics: a.observed, Outbox: a.store, Log: a.log,

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,4 +275,52 @@ func FuzzReadBody(f *testing.F) {
 			t.Fatal("registered")
 		}
 	})
+}
+
+// Of many who use one invitation at the same moment one registers keys.
+func TestOneInvitationServesOne(t *testing.T) {
+	o := newOffice(t)
+	o.rule = enrol.Allow
+	token := o.invite(t, "web")
+	bodies := make([]enrol.Body, 20)
+	for i := range bodies {
+		bodies[i] = newBody(t, "web", newPublic(t, "age"), newSigning(t), now)
+		bodies[i].Token = token
+	}
+	var group sync.WaitGroup
+	var registered, refused atomic.Int64
+	for _, body := range bodies {
+		group.Go(func() {
+			switch _, err := o.Register(t.Context(), body, now); {
+			case err == nil:
+				registered.Add(1)
+			case errors.Is(err, enrol.ErrRefused):
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	known, err := o.store.Enrolments(t.Context())
+	if err != nil || registered.Load() != 1 || refused.Load() != 19 || len(known) != 1 || known[0].State != outbox.Approved {
+		t.Errorf("%d registered, %d were refused, %d are kept, %v", registered.Load(), refused.Load(), len(known), err)
+	}
+}
+
+// A request with its endorsement, caught and sent again, brings no key back.
+func TestReplayBringsNothingBack(t *testing.T) {
+	o := newOffice(t)
+	o.rule = enrol.Allow
+	present := newSigning(t)
+	first := newBody(t, "web", newPublic(t, "age"), present, now)
+	first.Token = o.invite(t, "web")
+	o.want(t, first, outbox.Approved)
+	caught := endorse(t, present, newBody(t, "web", newPublic(t, "age"), present, now))
+	o.want(t, caught, outbox.Approved)
+	next := endorse(t, present, newBody(t, "web", newPublic(t, "age"), present, now))
+	o.want(t, next, outbox.Approved)
+	o.want(t, caught, outbox.Replaced)
+	o.want(t, first, outbox.Replaced)
+	o.want(t, next, outbox.Approved)
 }

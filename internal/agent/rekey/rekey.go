@@ -38,8 +38,9 @@ const Pattern = "agent*.key"
 // within bounds the exchange with the service.
 const within = 30 * time.Second
 
-// Rekeyer is not safe for concurrent use, in one process or several: a second one
-// at the same time registers the same key, which does no harm.
+// Rekeyer is not safe for concurrent use. Of two processes that work on one folder at
+// the same time each may register a key of its own: both keys stay in the folder and
+// open, and Prune removes nothing until the next key is registered.
 type Rekeyer struct {
 	// Agent is the agent's name, Dir the folder of its keys.
 	Agent, Dir string
