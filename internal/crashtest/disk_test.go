@@ -25,6 +25,9 @@ type disk struct {
 	top  *node
 	// opened are the files behind the descriptors that write sequentially.
 	opened map[int]*openFile
+	// making are the folders whose making has begun, by path: another thread can
+	// open one before the trace has the end of its making.
+	making map[string]bool
 	// began has the changes of calls that did not end yet, and for syncs how
 	// much was done when they began.
 	began  map[*call]*change
@@ -85,7 +88,7 @@ type openFile struct {
 
 // newDisk makes a disk with the folders below root that were there before.
 func newDisk(root string, folders ...string) *disk {
-	d := &disk{root: root, top: newFolder(), opened: map[int]*openFile{}, began: map[*call]*change{}, covers: map[*call]covered{}}
+	d := &disk{root: root, top: newFolder(), opened: map[int]*openFile{}, making: map[string]bool{}, began: map[*call]*change{}, covers: map[*call]covered{}}
 	for _, name := range folders {
 		made := newFolder()
 		d.top.entries[name], d.top.kept[name] = made, made

@@ -119,6 +119,11 @@ func TestImages(t *testing.T) {
 		{"cut short", []string{create, write, syncOf, folder, `1 ftruncate(3<{/r/a}>, 1) = 0`}, []string{"a=n", "a=new"}},
 		{"folder made, not synced", []string{`1 mkdirat(AT_FDCWD<{/}>, "{/r/d}", 0700) = 0`}, []string{"", "d/"}},
 		{"folder made and synced", []string{`1 mkdir("{/r/d}", 0700) = 0`, folder}, []string{"d/"}},
+		{"folder opened before its making ends", []string{
+			`1 mkdirat(9<{/r}>, "{d}", 0700 <unfinished ...>`, `2 openat(9<{/r}>, "{d}", O_RDONLY|O_DIRECTORY) = 4<{/r/d}>`,
+			`2 fsync(9<{/r}>) = 0`, `1 <... mkdirat resumed>) = 0`,
+		}, []string{"d/"}},
+		{"folder whose making is not answered", []string{`1 mkdirat(9<{/r}>, "{d}", 0700 <unfinished ...>`, `2 fsync(9<{/r}>) = 0`}, []string{""}},
 		{"two writes in order", []string{create, write, syncOf, folder, `1 write(3<{/r/a}>, "{er}", 2) = 2`, syncOf}, []string{"a=newer"}},
 		{"write ends after the sync began", []string{
 			create, folder, `2 write(3<{/r/a}>, "{new}", 3 <unfinished ...>`, `1 fsync(3<{/r/a}> <unfinished ...>`,

@@ -117,6 +117,11 @@ func (d *disk) open(c *call) (bool, error) {
 		return false, nil
 	}
 	n := d.find(path)
+	if n == nil && d.making[path] {
+		if n, err = d.made(path); err != nil {
+			return true, err
+		}
+	}
 	if n == nil {
 		if !strings.Contains(flags, "O_CREAT") {
 			return true, fmt.Errorf("%q is opened and is not known", path)
@@ -160,15 +165,25 @@ func (d *disk) target(c *call) (f descriptor, n *node, below bool, err error) {
 
 func (d *disk) makeFolder(c *call) (bool, error) {
 	path, below, err := d.named(c, 0)
-	if err != nil || !below || !c.ended || c.failed() {
+	if err != nil || !below || c.ended && c.failed() {
 		return below, err
 	}
+	d.making[path] = !c.ended
+	if c.ended && d.find(path) == nil { // else who opened it has shown that it was made
+		_, err = d.made(path)
+	}
+	return true, err
+}
+
+// made makes a folder.
+func (d *disk) made(path string) (*node, error) {
 	folder, name, err := d.parent(path)
 	if err != nil {
-		return true, err
+		return nil, err
 	}
-	folder.change(&entry{add: name, node: newFolder()})
-	return true, nil
+	n := newFolder()
+	folder.change(&entry{add: name, node: n})
+	return n, nil
 }
 
 func (d *disk) remove(c *call) (bool, error) {
