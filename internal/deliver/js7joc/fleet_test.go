@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	client "github.com/sealrelay/sealrelay/internal/js7joc"
@@ -17,11 +18,21 @@ import (
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
+// settled is after how long both look once more.
+const settled = time.Second
+
+// edit is one of an operator.
+type edit struct {
+	at, argument string
+	done         time.Time
+}
+
 // TestFleet rotates 200 secrets over 20 Job Resources, while an operator edits other
 // arguments of the same ones over the API and the JOC Cockpit is restarted. In the
 // end every argument has its newest value, and every edit is there. The operator
-// reads again right before storing and looks afterwards, as the destination does: what
-// two write at the same moment one of them has to write again.
+// reads again right before storing, looks afterwards, and once more when the edit has
+// settled, as the destination does: what two write at the same moment one of them has
+// to write again.
 func TestFleet(t *testing.T) {
 	const resources, secrets, versions = 20, 10, 3
 	s := newSite(t)
@@ -29,7 +40,7 @@ func TestFleet(t *testing.T) {
 	for i := range fleet {
 		at := fmt.Sprintf("/sealrelay/agent%d", i)
 		s.Put(at, `{"TYPE":"JobResource","arguments":{}}`)
-		d, err := s.open("url: " + s.URL + "\n" + strings.Replace(account, "settle: 1ms", "settle: 1s", 1) + "controllers: [c1, c2]\njob_resource: " + at + "\n")
+		d, err := s.open("url: " + s.URL + "\n" + strings.Replace(account, "settle: 1ms", "settle: "+settled.String(), 1) + "controllers: [c1, c2]\njob_resource: " + at + "\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,11 +59,24 @@ func TestFleet(t *testing.T) {
 			}
 		}
 	})
-	edits := 0
+	edits, overwritten := 0, int64(0)
 	others.Go(func() {
 		operator := operatorOf(t, s)
-		for ; ctx.Err() == nil; edits++ {
-			again.Add(operator.edit(t, fmt.Sprintf("/sealrelay/agent%d", edits%resources), fmt.Sprintf("edit%d", edits)))
+		var fresh []edit
+		for ctx.Err() == nil || len(fresh) > 0 {
+			if len(fresh) > 0 && (ctx.Err() != nil || time.Since(fresh[0].done) > settled) {
+				first := fresh[0]
+				fresh = fresh[1:]
+				if n := operator.lookAgain(t, first); n > 0 {
+					overwritten += n
+					fresh = append(fresh, edit{first.at, first.argument, time.Now()})
+				}
+				continue
+			}
+			at, argument := fmt.Sprintf("/sealrelay/agent%d", edits%resources), fmt.Sprintf("edit%d", edits)
+			again.Add(operator.edit(t, at, argument))
+			fresh = append(fresh, edit{at, argument, time.Now()})
+			edits++
 		}
 	})
 	var group sync.WaitGroup
@@ -80,8 +104,8 @@ func TestFleet(t *testing.T) {
 			t.Errorf("edit %d is lost", i)
 		}
 	}
-	t.Logf("%d versions of %d secrets in %d Job Resources: %d attempts, %d stores; %d edits of an operator, %d of them made again; %d restarts",
-		versions, resources*secrets, resources, attempts.Load(), s.Calls("inventory/store"), edits, again.Load(), restarts.Load())
+	t.Logf("%d versions of %d secrets in %d Job Resources: %d attempts, %d stores; %d edits of an operator, %d made again at once and %d when they had settled; %d restarts",
+		versions, resources*secrets, resources, attempts.Load(), s.Calls("inventory/store"), edits, again.Load(), overwritten, restarts.Load())
 	if edits == 0 || restarts.Load() == 0 {
 		t.Error("nobody edited, or nothing was restarted")
 	}
@@ -127,6 +151,36 @@ func (o operator) edit(t *testing.T, at, argument string) (again int64) {
 			return again
 		}
 	}
+}
+
+// lookAgain makes an edit again that was overwritten, and returns how often.
+func (o operator) lookAgain(t *testing.T, e edit) int64 {
+	for range 1000 {
+		there, err := o.has(t.Context(), e)
+		switch {
+		case err != nil: // a restart
+		case there:
+			return 0
+		default:
+			return 1 + o.edit(t, e.at, e.argument)
+		}
+	}
+	t.Errorf("%s cannot be read", e.at)
+	return 0
+}
+
+func (o operator) has(ctx context.Context, e edit) (bool, error) {
+	session, err := o.Login(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer session.Logout(ctx)
+	found, err := session.Read(ctx, e.at, "")
+	if err != nil {
+		return false, err
+	}
+	_, there := found.Configuration.Arguments[e.argument]
+	return there, nil
 }
 
 func (o operator) tryEdit(ctx context.Context, at, argument string) (bool, error) {
