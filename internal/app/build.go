@@ -16,6 +16,7 @@ import (
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
 	"github.com/sealrelay/sealrelay/hooks/verify"
+	"github.com/sealrelay/sealrelay/internal/azure"
 	"github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/deliver/kinds"
@@ -83,7 +84,9 @@ type builder struct {
 	rates        map[place]float64
 	// places are those that a destination has for itself.
 	places map[string]place
-	errs   []error
+	// account is that of Azure, nil until something needs it.
+	account *azure.Account
+	errs    []error
 }
 
 func (b *builder) add(where string, err error) {
@@ -221,11 +224,11 @@ func (b *builder) destination(where string, agent *agentkeys.Agent, name string,
 	}
 	at := place{agent.Name, name}
 	kind, settings, _ := from.Place()
-	made, err := kinds.New(kind, deliver.Settings{
+	made, err := kinds.New(kind, kinds.Settings{Azure: b.azure, Settings: deliver.Settings{
 		Decode: settings.Decode, Path: b.cfg.Path, ReadSecret: b.cfg.ReadSecret,
 		Agent:   deliver.Agent{Name: agent.Name, SigningKeys: agent.SigningKeys},
 		Service: func() (deliver.Service, error) { return Service(b.cfg) },
-	})
+	}})
 	if placed, ok := made.(deliver.Placed); ok && err == nil {
 		if other, taken := b.places[placed.Place()]; taken {
 			err = fmt.Errorf("%s is that of agent %s: destination %s already; give each a place of its own", placed.Place(), other.agent, other.destination)
@@ -237,6 +240,25 @@ func (b *builder) destination(where string, agent *agentkeys.Agent, name string,
 	if from.RatePerSecond > 0 {
 		b.rates[at] = from.RatePerSecond
 	}
+}
+
+// azure is the one account of the configuration, made when first something needs it.
+func (b *builder) azure() (*azure.Account, error) {
+	if b.cfg.Azure == nil {
+		return nil, errors.New("it needs `azure` in the configuration, which says how to sign in; see docs/azure.md")
+	}
+	if b.account == nil {
+		settings := azure.Settings{Path: b.cfg.Path, ReadSecret: b.cfg.ReadSecret}
+		if err := b.cfg.Azure.Decode(&settings.Config); err != nil {
+			return nil, fmt.Errorf("azure: %w", err)
+		}
+		account, err := azure.New(settings)
+		if err != nil {
+			return nil, fmt.Errorf("azure: %w", err)
+		}
+		b.account = account
+	}
+	return b.account, nil
 }
 
 // Service reads what is shown of the service beyond statements: its name and key.

@@ -45,6 +45,13 @@ func (p *Pace) Write(ctx context.Context) error {
 	return p.writes.Wait(ctx)
 }
 
+// Paused says until when the vault asked to be left alone.
+func (p *Pace) Paused() (until time.Time, paused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.until, time.Now().Before(p.until)
+}
+
 // Wait waits until a pause that the vault asked for has ended.
 func (p *Pace) Wait(ctx context.Context) error {
 	for {

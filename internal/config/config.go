@@ -39,6 +39,9 @@ type Config struct {
 	// Escrow is an offline key that each value is sealed for as well.
 	// Default: none
 	Escrow *Escrow `yaml:"escrow"`
+	// Azure has the settings of the section Azure below: how to sign in, for all that
+	// works with it. Default: nothing does
+	Azure *Settings `yaml:"azure"`
 	// Sources are the senders, by name; the name is the last part of the URL
 	// /v1/hooks/NAME.
 	Sources map[string]Source `yaml:"sources"`
@@ -268,8 +271,8 @@ type Key struct {
 }
 
 // Destination is one place where an agent's envelopes go: one entry that names
-// the kind (file, https, sftp, mailbox, exec) and has its settings, beside
-// these.
+// the kind (file, https, sftp, mailbox, exec, js7-joc, azure-key-vault) and has its
+// settings, beside these.
 type Destination struct {
 	// Key names which of the agent's keys is used here. Default: the only one
 	Key string `yaml:"key"`

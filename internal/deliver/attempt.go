@@ -95,7 +95,8 @@ func (d *Dispatcher) outcome(claimed outbox.Delivery, receipt string, err error,
 		outcome.State, outcome.Next = outbox.Pending, now
 		return outcome
 	}
-	if !isFinal(err) {
+	later, waits := errors.AsType[*LaterError](err)
+	if !isFinal(err) && !waits {
 		outcome.Fault = d.fault(claimed, err, now)
 	}
 	next, giveUp := d.Schedule.nextAfter(notBefore(err), claimed.Attempts+1, wantedSince(claimed), now, rand.Float64())
@@ -103,6 +104,9 @@ func (d *Dispatcher) outcome(claimed outbox.Delivery, receipt string, err error,
 		outcome.State = outbox.Dead
 		outcome.Audit = entry(audit.DeliveryDead, claimed, now, outcome.Reason)
 		return outcome
+	}
+	if waits {
+		next = d.Schedule.within(later.at, now)
 	}
 	outcome.State, outcome.Next = outbox.Pending, next
 	return outcome

@@ -27,8 +27,8 @@ type Destination interface {
 	// envelope. It returns once the version, or a newer one, is there durably,
 	// with the agent's receipt for this version if it gave one that verifies.
 	// An error is tried again on the dispatcher's schedule unless it is one of
-	// [Final]; [After] sets the earliest time, and [ErrWaiting] leaves the
-	// delivery to the agent. It returns soon after ctx ends. No error's text
+	// [Final]; [After] sets the earliest time, [Later] does so without counting a
+	// failure of the destination, and [ErrWaiting] leaves the delivery to the agent. It returns soon after ctx ends. No error's text
 	// holds anything of an envelope.
 	Deliver(ctx context.Context, d outbox.Delivery) (receipt string, err error)
 }
@@ -104,6 +104,21 @@ func (e *AfterError) Error() string { return e.err.Error() }
 
 // Unwrap returns the marked error.
 func (e *AfterError) Unwrap() error { return e.err }
+
+// LaterError is no failure of the destination: it takes no more before a time.
+type LaterError struct {
+	at  time.Time
+	err error
+}
+
+// Later says that the destination is well and takes no more before the time: the
+// delivery waits until then, or for the schedule's longest pause if that is shorter.
+func Later(err error, at time.Time) error { return &LaterError{at, err} }
+
+func (e *LaterError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *LaterError) Unwrap() error { return e.err }
 
 func isFinal(err error) bool {
 	_, final := errors.AsType[*FinalError](err)

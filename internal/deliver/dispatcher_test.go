@@ -183,6 +183,8 @@ func TestFailuresByKind(t *testing.T) {
 		state   outbox.State
 		reason  string
 		wait    time.Duration
+		// sound: the destination is not held to have failed.
+		sound bool
 	}{
 		{
 			name: "final",
@@ -202,6 +204,20 @@ func TestFailuresByKind(t *testing.T) {
 				return After(errors.New("too many requests"), time.Now().Add(later))
 			},
 			state: outbox.Pending, reason: "too many requests", wait: later,
+		},
+		{
+			name: "later",
+			deliver: func(context.Context, outbox.Delivery) error {
+				return fmt.Errorf("write: %w", Later(errors.New("throttled"), time.Now().Add(time.Second)))
+			},
+			state: outbox.Pending, reason: "write: throttled", wait: time.Second, sound: true,
+		},
+		{
+			name: "later than any pause",
+			deliver: func(context.Context, outbox.Delivery) error {
+				return Later(errors.New("throttled"), time.Now().Add(1000*time.Hour))
+			},
+			state: outbox.Pending, reason: "throttled", wait: time.Hour, sound: true,
 		},
 		{
 			name:    "panic",
@@ -237,6 +253,9 @@ func TestFailuresByKind(t *testing.T) {
 				}
 				if wait := got.Next.Sub(got.At); test.state == outbox.Pending && (wait < test.wait*8/10 || wait > test.wait*12/10) {
 					t.Errorf("waits %v, want about %v", wait, test.wait)
+				}
+				if sound := got.Fault == nil; got.State == outbox.Pending && sound != test.sound {
+					t.Errorf("the fault is %+v", got.Fault)
 				}
 				if strings.Contains(r.log.String(), "canary") {
 					t.Errorf("log shows what the destination panicked with:\n%s", r.log)

@@ -82,6 +82,15 @@ func (s Schedule) pause(notBefore time.Time, failures int, now time.Time, random
 	return at
 }
 
+// within is the time that a destination asked to wait until, but no longer than the
+// longest pause.
+func (s Schedule) within(at, now time.Time) time.Time {
+	if latest := now.Add(s.Max); at.After(latest) {
+		return latest
+	}
+	return at
+}
+
 // base is the wait after the attempts-th failure, without jitter.
 func (s Schedule) base(attempts int) time.Duration {
 	wait := float64(s.First)

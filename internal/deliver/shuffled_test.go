@@ -138,10 +138,10 @@ func TestShuffledVersions(t *testing.T) {
 		r := openReal(t)
 		u := &unruly{t: t, dir: memoryDir(t), random: rand.New(rand.NewPCG(1, 2)), there: map[string]int64{}}
 		var err error
-		u.real, err = kinds.New("file", deliver.Settings{
+		u.real, err = kinds.New("file", kinds.Settings{Settings: deliver.Settings{
 			Decode: func(into any) error { return yaml.Load([]byte("dir: out"), into) },
 			Path:   func(name string) string { return filepath.Join(u.dir, name) },
-		})
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,10 +30,10 @@ func TestFromOutboxToFiles(t *testing.T) {
 	}
 	t.Cleanup(func() { box.Close() })
 	dir := t.TempDir()
-	destination, err := kinds.New("file", deliver.Settings{
+	destination, err := kinds.New("file", kinds.Settings{Settings: deliver.Settings{
 		Decode: func(into any) error { return yaml.Load([]byte("dir: out"), into) },
 		Path:   func(name string) string { return filepath.Join(dir, name) },
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

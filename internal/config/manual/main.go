@@ -36,6 +36,7 @@ var sections = []section{
 	{"Key policy", ".", []string{"KeyPolicy"}},
 	{"Enrolment rule", ".", []string{"EnrolmentRule"}},
 	{"Escrow", ".", []string{"Escrow"}},
+	{"Azure", "../azure", []string{"Config"}},
 	{"Source", ".", []string{"Source"}},
 	{"Client certificate", ".", []string{"ClientCertificate"}},
 	{"Scheme standard-webhooks", "../../hooks/verify", []string{"StandardWebhooks", "secretsConfig", "standardWebhooksConfig"}},
@@ -70,6 +71,7 @@ var sections = []section{
 	{"Destination of kind sftp", "../deliver/sftp", []string{"Config"}},
 	{"Destination of kind exec", "../deliver/exec", []string{"Config"}},
 	{"Destination of kind js7-joc", "../deliver/js7joc", []string{"Config"}},
+	{"Destination of kind azure-key-vault", "../deliver/azurekeyvault", []string{"Config"}},
 	{"Group", ".", []string{"Group"}},
 	{"Route", ".", []string{"Route"}},
 }

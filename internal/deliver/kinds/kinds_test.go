@@ -11,7 +11,7 @@ import (
 )
 
 func TestUnknownKindNamesThoseThereAre(t *testing.T) {
-	_, err := kinds.New("flie", deliver.Settings{})
+	_, err := kinds.New("flie", kinds.Settings{})
 	if err == nil || !strings.Contains(err.Error(), `"flie"`) || !strings.Contains(err.Error(), "file") {
 		t.Errorf("error is %v", err)
 	}
@@ -21,10 +21,10 @@ func TestUnknownKindNamesThoseThereAre(t *testing.T) {
 func TestKindsDecodeTheirSettings(t *testing.T) {
 	wrong := errors.New("line 3: unknown key")
 	for kind := range kinds.All {
-		_, err := kinds.New(kind, deliver.Settings{
+		_, err := kinds.New(kind, kinds.Settings{Settings: deliver.Settings{
 			Decode: func(any) error { return wrong },
 			Path:   func(name string) string { return name },
-		})
+		}})
 		if !errors.Is(err, wrong) {
 			t.Errorf("%s: error is %v, want that of its settings", kind, err)
 		}
