@@ -7,10 +7,16 @@
 package main
 
 import (
+	"context"
 	"errors"
+
+	"github.com/rs/zerolog"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/local"
+	"github.com/sealrelay/sealrelay/internal/agent/config"
+	"github.com/sealrelay/sealrelay/internal/agent/daemon"
 )
 
 func serviceCommands() []cli.Command { return nil }
@@ -20,3 +26,16 @@ func agentKey(string, string, string) (*agentkeys.Key, error) {
 }
 
 func unavailable(error) bool { return false }
+
+var errNoVaults = errors.New("this program was built without the service, and so without what reads Azure Key Vaults")
+
+func agentVaults(c *config.Config, _ daemon.Accept, _ zerolog.Logger) ([]daemon.Part, error) {
+	if len(c.Vaults) > 0 {
+		return nil, errNoVaults
+	}
+	return nil, nil
+}
+
+func readVault(context.Context, local.Vault) (envelope []byte, statement string, err error) {
+	return nil, "", errNoVaults
+}

@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"waitdelivered": waitDelivered,
 			"metric":        metric,
 			"decide":        decide,
+			"azure":         startAzure,
 			"agentrun":      agents.run,
 			"agentstop":     agents.stop,
 			"agentkill":     agents.kill,
@@ -138,6 +139,11 @@ func (s *services) start(ts *testscript.TestScript, args []string, text string) 
 	svc := &running{process: exec.Command(program, args...), exited: make(chan error, 1), grown: make(chan struct{}, 1)}
 	svc.process.Dir = ts.MkAbs(".")
 	svc.process.Env = append(os.Environ(), "SEALRELAY_CONFIG="+ts.Getenv("SEALRELAY_CONFIG"), "SEALRELAY_AGENT_CONFIG="+ts.Getenv("SEALRELAY_AGENT_CONFIG"))
+	for _, name := range azureEnvironment {
+		if value := ts.Getenv(name); value != "" {
+			svc.process.Env = append(svc.process.Env, name+"="+value)
+		}
+	}
 	stderr, err := svc.process.StderrPipe()
 	ts.Check(err)
 	ts.Check(svc.process.Start())

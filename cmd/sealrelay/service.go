@@ -5,6 +5,7 @@ package main
 import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/service"
+	"github.com/sealrelay/sealrelay/internal/agent/vaults"
 )
 
 func serviceCommands() []cli.Command { return service.Commands(buildVersion()) }
@@ -12,4 +13,6 @@ func serviceCommands() []cli.Command { return service.Commands(buildVersion()) }
 var (
 	agentKey    = service.AgentKey
 	unavailable = service.Unavailable
+	agentVaults = vaults.Parts
+	readVault   = service.ReadVault
 )

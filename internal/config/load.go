@@ -46,6 +46,10 @@ func Parse(data []byte, dir string) (*Config, error) {
 	return c, nil
 }
 
+// In is a configuration with nothing in it, whose paths start at the folder: for a
+// part of one that stands alone.
+func In(dir string) *Config { return &Config{dir: dir} }
+
 func (c *Config) setDefaults() {
 	set(&c.DataDir, "data")
 	set(&c.Issuer, "sealrelay")

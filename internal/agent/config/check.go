@@ -66,12 +66,28 @@ func (c *Config) checkSources(ch *checker) {
 	if c.Receive != nil {
 		c.Receive.check(ch)
 	}
+	for i := range c.Vaults {
+		c.Vaults[i].check(ch, fmt.Sprintf("vaults: entry %d", i+1))
+	}
+	if len(c.Vaults) > 0 && c.Azure == nil {
+		ch.add("vaults: needs azure, which says how to sign in")
+	}
 	if c.Mailbox == nil {
 		return
 	}
 	ch.required("mailbox: url", c.Mailbox.URL)
 	if (c.Mailbox.CertFile == "") != (c.Mailbox.KeyFile == "") {
 		ch.add("mailbox: cert_file and key_file go together")
+	}
+}
+
+func (v *Vault) check(ch *checker, where string) {
+	ch.required(where+": vault", v.Vault)
+	if len(v.Secrets) == 0 {
+		ch.add("%s: secrets is missing; it takes the names of the secrets to read", where)
+	}
+	if v.Every < 10*time.Second {
+		ch.add("%s: every is less than 10s", where)
 	}
 }
 

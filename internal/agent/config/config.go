@@ -2,7 +2,11 @@
 // comments of its structs are what docs/agent.md says of the settings.
 package config
 
-import "time"
+import (
+	"time"
+
+	shared "github.com/sealrelay/sealrelay/internal/config"
+)
 
 // Config is the file. A path in it that is relative starts at the file's folder.
 type Config struct {
@@ -24,6 +28,11 @@ type Config struct {
 	Receive *Receive `yaml:"receive"`
 	// Mailbox is where the agent fetches what waits for it. Default: none
 	Mailbox *Mailbox `yaml:"mailbox"`
+	// Azure has how to sign in to Azure, with the settings that the service's
+	// configuration has under azure. Vaults needs it.
+	Azure *shared.Settings `yaml:"azure"`
+	// Vaults are Azure Key Vaults that the service puts copies into. Default: none
+	Vaults []Vault `yaml:"vaults"`
 	// Actions are what is done when a secret changes. All whose globs match are
 	// done.
 	Actions []Action `yaml:"actions"`
@@ -79,6 +88,18 @@ type Mailbox struct {
 	CertFile string `yaml:"cert_file"`
 	// KeyFile is the private key of CertFile, PEM.
 	KeyFile string `yaml:"key_file"`
+}
+
+// Vault is an Azure Key Vault that the service puts copies into.
+type Vault struct {
+	// Vault is its name, its URL or its resource ID. Required.
+	Vault string `yaml:"vault"`
+	// Prefix is that of the service's destination. Default: that of the agent's name
+	Prefix string `yaml:"prefix"`
+	// Secrets are the names of the secrets that are read. Required.
+	Secrets []string `yaml:"secrets"`
+	// Every is how often they are. At least 10s. Default: 5m
+	Every time.Duration `yaml:"every"`
 }
 
 // Action is what is done when one of its secrets has changed: first envelopes are

@@ -113,7 +113,7 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := 0
-	for _, of := range []any{config.Config{}, config.Identity{}, config.Receive{}, config.Mailbox{}, config.Action{}, config.LayOut{}, config.Render{}, config.Signal{}, config.Log{}} {
+	for _, of := range []any{config.Config{}, config.Identity{}, config.Receive{}, config.Mailbox{}, config.Vault{}, config.Action{}, config.LayOut{}, config.Render{}, config.Signal{}, config.Log{}} {
 		for field := range reflect.TypeOf(of).Fields() {
 			name := field.Tag.Get("yaml")
 			if name == "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	shared "github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
 // Load reads and checks the file at path and fills in the defaults. Its error
@@ -39,6 +40,9 @@ func Parse(data []byte, dir string) (*Config, error) {
 func (c *Config) setDefaults() {
 	set(&c.StateDir, "state")
 	set(&c.Log.Level, "info")
+	for i := range c.Vaults {
+		set(&c.Vaults[i].Every, 5*time.Minute)
+	}
 	for i := range c.Actions {
 		action := &c.Actions[i]
 		set(&action.Debounce, time.Second)
@@ -62,4 +66,10 @@ func (c *Config) Path(path string) string {
 		return path
 	}
 	return filepath.Join(c.dir, path)
+}
+
+// ReadSecret reads a file that a `*_file` setting names, without the newline at its
+// end.
+func (c *Config) ReadSecret(path string) (*secretbytes.Value, error) {
+	return shared.In(c.dir).ReadSecret(path)
 }

@@ -20,16 +20,18 @@ import (
 	"github.com/sealrelay/sealrelay/internal/agent/receiver"
 	shared "github.com/sealrelay/sealrelay/internal/config"
 	"github.com/sealrelay/sealrelay/internal/mailbox/client"
+	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
 // stopWithin bounds how long requests may go on when the agent stops.
 const stopWithin = 10 * time.Second
 
 // Run runs the agent until ctx ends, which is no error. It logs "agent is ready"
-// with the address once it takes deliveries.
-func Run(ctx context.Context, c *config.Config, log zerolog.Logger) (err error) {
-	if c.Receive == nil && c.Mailbox == nil {
-		return errors.New("neither receive nor mailbox is set: nothing would ever come")
+// with the address once it takes deliveries. vaults makes what reads the vaults of
+// the configuration.
+func Run(ctx context.Context, c *config.Config, vaults Vaults, log zerolog.Logger) (err error) {
+	if c.Receive == nil && c.Mailbox == nil && len(c.Vaults) == 0 {
+		return errors.New("neither receive, mailbox nor vaults is set: nothing would ever come")
 	}
 	agent, err := program.New(c, log)
 	if err != nil {
@@ -40,6 +42,11 @@ func Run(ctx context.Context, c *config.Config, log zerolog.Logger) (err error) 
 	if err != nil {
 		return err
 	}
+	readers, err := vaults(c, agent.Accept, log)
+	if err != nil {
+		return err
+	}
+	parts = append(parts, readers...)
 	running, ctx := errgroup.WithContext(ctx)
 	for _, part := range append(parts, agent.Run) {
 		running.Go(func() error { return part(ctx) })
@@ -48,11 +55,17 @@ func Run(ctx context.Context, c *config.Config, log zerolog.Logger) (err error) 
 	return running.Wait()
 }
 
-// part runs until its context ends.
-type part = func(context.Context) error
+// Part runs until its context ends.
+type Part = func(context.Context) error
+
+// Accept takes a delivery and returns the agent's receipt.
+type Accept = func(ctx context.Context, delivery wire.Delivery) (receipt string, err error)
+
+// Vaults makes what reads the vaults of the configuration; nothing if it has none.
+type Vaults func(c *config.Config, accept Accept, log zerolog.Logger) ([]Part, error)
 
 // connect makes what brings deliveries, and the log event that tells of it.
-func connect(c *config.Config, agent *program.Agent, log zerolog.Logger) (parts []part, ready *zerolog.Event, err error) {
+func connect(c *config.Config, agent *program.Agent, log zerolog.Logger) (parts []Part, ready *zerolog.Event, err error) {
 	ready = log.Info()
 	if c.Mailbox != nil {
 		asked := make(chan struct{}, 1)

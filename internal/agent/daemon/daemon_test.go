@@ -28,6 +28,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/crypto/receipt"
 	"github.com/sealrelay/sealrelay/internal/agent/agenttest"
+	"github.com/sealrelay/sealrelay/internal/agent/config"
 	"github.com/sealrelay/sealrelay/internal/agent/daemon"
 	"github.com/sealrelay/sealrelay/internal/agent/receiver"
 	"github.com/sealrelay/sealrelay/internal/wire"
@@ -121,7 +122,7 @@ func start(t *testing.T, a *agenttest.Agent) (address string, stop func() error)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		err := daemon.Run(ctx, a.Config(), zerolog.New(write))
+		err := daemon.Run(ctx, a.Config(), noVaults, zerolog.New(write))
 		write.Close()
 		ended <- err
 	}()
@@ -233,7 +234,7 @@ func TestRunRefuses(t *testing.T) {
 		name, says string
 		make       func(t *testing.T) *agenttest.Agent
 	}{
-		{"nothing would come", "neither receive nor mailbox", func(t *testing.T) *agenttest.Agent {
+		{"nothing would come", "neither receive, mailbox nor vaults", func(t *testing.T) *agenttest.Agent {
 			return agenttest.New(t, t.TempDir(), agenttest.NewService(t), "web", "age", "")
 		}},
 		{"no certificate", "server certificate", func(t *testing.T) *agenttest.Agent {
@@ -260,10 +261,12 @@ func TestRunRefuses(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := daemon.Run(t.Context(), tc.make(t).Config(), zerolog.Nop())
+			err := daemon.Run(t.Context(), tc.make(t).Config(), noVaults, zerolog.Nop())
 			if err == nil || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("got %v, want %q", err, tc.says)
 			}
 		})
 	}
 }
+
+func noVaults(*config.Config, daemon.Accept, zerolog.Logger) ([]daemon.Part, error) { return nil, nil }

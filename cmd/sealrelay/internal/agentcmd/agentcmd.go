@@ -9,17 +9,18 @@ import (
 
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/agent/config"
+	"github.com/sealrelay/sealrelay/internal/agent/daemon"
 	"github.com/sealrelay/sealrelay/internal/agent/kept"
 )
 
-// Commands are the commands.
-func Commands() []cli.Command {
-	return []cli.Command{{Name: "agent", New: newAgent}}
+// Commands are the commands. vaults makes what reads Azure Key Vaults.
+func Commands(vaults daemon.Vaults) []cli.Command {
+	return []cli.Command{{Name: "agent", New: func() *cobra.Command { return newAgent(vaults) }}}
 }
 
-func newAgent() *cobra.Command {
+func newAgent(vaults daemon.Vaults) *cobra.Command {
 	return cli.Parent("agent", "Receive sealed secrets on this machine, and hand them to programs",
-		newRun(), newExec(), newGet(), newRender(), newStatus(), newForget(), newImport(), newEnroll(), newRekey())
+		newRun(vaults), newExec(), newGet(), newRender(), newStatus(), newForget(), newImport(), newEnroll(), newRekey())
 }
 
 // configFlag adds --config, which names the agent's configuration.

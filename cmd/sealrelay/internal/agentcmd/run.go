@@ -11,12 +11,12 @@ import (
 	"github.com/sealrelay/sealrelay/internal/agent/daemon"
 )
 
-func newRun() *cobra.Command {
+func newRun(vaults daemon.Vaults) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Receive pushes, fetch from the mailbox, keep the sealed copies, take actions",
-		Long: `Receive pushes over mutual TLS, fetch what waits in the mailbox, or both, until
-SIGINT or SIGTERM. What comes is kept sealed in the state folder; no private key is
+		Long: `Receive pushes over mutual TLS, fetch what waits in the mailbox, read copies from
+Azure Key Vaults, or all of them, until SIGINT or SIGTERM. What comes is kept sealed in the state folder; no private key is
 needed to be on any other machine, and none leaves this one.`,
 		Args: cli.Arguments(cobra.NoArgs),
 	}
@@ -32,7 +32,7 @@ needed to be on any other machine, and none leaves this one.`,
 		}
 		zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 		log := zerolog.New(cmd.ErrOrStderr()).Level(level).With().Timestamp().Logger()
-		return asService(cmd.Context(), func(ctx context.Context) error { return daemon.Run(ctx, c, log) })
+		return asService(cmd.Context(), func(ctx context.Context) error { return daemon.Run(ctx, c, vaults, log) })
 	}
 	return cmd
 }

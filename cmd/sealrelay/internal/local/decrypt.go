@@ -19,7 +19,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
-func newDecrypt() *cobra.Command {
+func newDecrypt(readVault ReadVault) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "decrypt",
 		Short: "Open an envelope with a private key",
@@ -29,15 +29,21 @@ each private key is tried.
 
 With --statement the envelope is opened only if the statement was signed by the
 service, covers this envelope, and says what --context (or --agent, --secret,
---version) and --key demand.`,
+--version) and --key demand.
+
+With --from-vault the envelope and its statement are read from an Azure Key Vault,
+where the destination azure-key-vault has put them for --agent.`,
 		Example: `  sealrelay decrypt -i agent.key --infile prod/db/orders.js7
   sealrelay decrypt -i agent.p12 --key-alias agent --key-password-file password.txt < message.p7m
   sealrelay decrypt -i agent.key --infile orders.age --statement orders.age.jws \
-      --service-key service.pub --context web1/prod/db/orders/7`,
+      --service-key service.pub --context web1/prod/db/orders/7
+  sealrelay decrypt -i agent.key --from-vault myvault --sign-in managed-identity \
+      --agent web1 --secret prod/db/orders --service-key service.pub`,
 		Args: cli.Arguments(cobra.NoArgs),
 	}
 	with := AddIdentityFlags(cmd, "key")
 	check := addStatementFlags(cmd)
+	vault := addVaultFlags(cmd, check, readVault)
 	noLegacy := cmd.Flags().Bool("no-legacy", false, "refuse envelopes of formats and algorithms that `sealrelay formats` marks as legacy")
 	stream := cmd.Flags().Bool("stream", false, "open in chunks, in little memory, what may be larger than 64 MiB (age)")
 	in := cli.AddInputFlags(cmd, "envelope", false)
@@ -56,12 +62,12 @@ service, covers this envelope, and says what --context (or --agent, --secret,
 			return err
 		}
 		if *stream {
-			if check.file != "" || *asJSON {
+			if check.file != "" || vault.from.Name != "" || *asJSON {
 				return cli.UsageErrorf("--stream goes neither with --json nor with --statement, whose digest is of the whole envelope")
 			}
 			return openStream(cmd, privates, in, out)
 		}
-		envelope, err := in.Read(cmd)
+		envelope, err := vault.read(cmd.Context(), check, func() (*secretbytes.Value, error) { return in.Read(cmd) })
 		if err != nil {
 			return err
 		}
@@ -109,6 +115,9 @@ func withHint(err error) error {
 type statementFlags struct {
 	file, serviceKey, context string
 	want                      statement.Claims
+	// fromVault: the statement is the one that is read with the envelope, token then.
+	fromVault bool
+	token     string
 }
 
 func addStatementFlags(cmd *cobra.Command) *statementFlags {
@@ -119,7 +128,6 @@ func addStatementFlags(cmd *cobra.Command) *statementFlags {
 	cmd.Flags().StringVar(&f.want.Agent, "agent", "", "the `agent` that the statement must name")
 	cmd.Flags().StringVar(&f.want.Secret, "secret", "", "the secret's `name` that the statement must give")
 	cmd.Flags().Int64Var(&f.want.Version, "version", 0, "the secret's `version` that the statement must give")
-	cmd.MarkFlagsRequiredTogether("statement", "service-key")
 	for _, one := range []string{"agent", "secret", "version"} {
 		cmd.MarkFlagsMutuallyExclusive("context", one)
 	}
@@ -134,15 +142,21 @@ func (f *statementFlags) wanted() (want statement.Claims, err error) {
 			return want, err
 		}
 	}
-	if f.file == "" && want != (statement.Claims{}) {
+	if f.bound() != (f.serviceKey != "") {
+		return want, cli.UsageErrorf("a statement is good for something only with --service-key, which it must be signed by, and the other way round")
+	}
+	if !f.bound() && want != (statement.Claims{}) {
 		return want, cli.UsageErrorf("what an envelope is bound to is in its statement; give --statement and --service-key too")
 	}
 	return want, nil
 }
 
+// bound says whether the envelope has a statement.
+func (f *statementFlags) bound() bool { return f.file != "" || f.fromVault }
+
 // open opens the envelope, and checks the statement first if there is one.
 func (f *statementFlags) open(privates []any, envelope []byte, want statement.Claims) (*secretbytes.Value, error) {
-	if f.file == "" {
+	if !f.bound() {
 		return agent.Open(privates, envelope)
 	}
 	token, key, err := f.read()
@@ -159,6 +173,9 @@ func (f *statementFlags) read() (token string, key ed25519.PublicKey, err error)
 	}
 	if key, err = keys.ParseVerifying(data); err != nil {
 		return "", nil, fmt.Errorf("%s: %w", f.serviceKey, err)
+	}
+	if f.fromVault {
+		return f.token, key, nil
 	}
 	signed, err := cli.ReadFile(f.file)
 	if err != nil {

@@ -3,6 +3,8 @@
 package local
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
@@ -13,11 +15,26 @@ import (
 // may be empty if the agent has one key only.
 type AgentKey func(configFile, agent, keyName string) (*agentkeys.Key, error)
 
+// Vault is where in an Azure Key Vault a sealed copy is, and how to sign in.
+type Vault struct {
+	// Name is the vault's.
+	Name string
+	// Agent is whose copy it is, Secret which.
+	Agent, Secret string
+	// Prefix is what the names there begin with; empty means the agent's own.
+	Prefix string
+	// SignIn is cli, managed-identity, or a file with the settings of azure.
+	SignIn string
+}
+
+// ReadVault reads a sealed copy and its statement from a vault.
+type ReadVault func(ctx context.Context, from Vault) (envelope []byte, statement string, err error)
+
 // Commands are the commands.
-func Commands(agentKey AgentKey) []cli.Command {
+func Commands(agentKey AgentKey, readVault ReadVault) []cli.Command {
 	return []cli.Command{
 		{Name: "encrypt", New: func() *cobra.Command { return newEncrypt(agentKey) }},
-		{Name: "decrypt", New: newDecrypt},
+		{Name: "decrypt", New: func() *cobra.Command { return newDecrypt(readVault) }},
 		{Name: "js7", New: newJS7},
 		{Name: "keys", New: newKeys},
 		{Name: "formats", New: newFormats},
