@@ -55,7 +55,8 @@ func (s *Server) serveResourceManager(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	shape := make([]string, len(parts))
 	for i, part := range parts {
-		if shape[i] = strings.ToLower(part); i%2 == 1 && i != 5 || i == 7 {
+		shape[i] = strings.ToLower(part)
+		if i > 0 && slices.Contains([]string{"subscriptions", "resourcegroups", "vaults"}, shape[i-1]) {
 			shape[i] = "{}"
 		}
 	}

@@ -25,7 +25,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -68,7 +69,6 @@ type Server struct {
 	apps          map[string]*App
 	subscriptions map[string]*Subscription
 	vaults        map[string]*vault
-	// deletedVaults are kept by name, as a name of theirs cannot be used.
 	asked map[string]int
 }
 
@@ -105,11 +105,14 @@ func Start(config Config) (*Server, error) {
 	}
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("%w", err)
+		listener.Close()
+		return nil, err
 	}
 	s.addr, s.proxed = listener.Addr().String(), "http://"+proxy.Addr().String()
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
-	s.proxy = &http.Server{Handler: http.HandlerFunc(s.serveProxy), ReadHeaderTimeout: time.Minute}
+	// What a client does that the server cannot make sense of is the client's to tell.
+	quiet := log.New(io.Discard, "", 0)
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: quiet}
+	s.proxy = &http.Server{Handler: http.HandlerFunc(s.serveProxy), ReadHeaderTimeout: time.Minute, ErrorLog: quiet}
 	go s.http.Serve(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})) //nolint:errcheck // It ends with Close.
 	go s.proxy.Serve(proxy)                                                                                                             //nolint:errcheck // It ends with Close.
 	return s, nil

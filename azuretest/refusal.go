@@ -11,7 +11,8 @@ type refusal struct {
 	status          int
 	code, inner     string
 	message         string
-	header, header2 [2]string
+	// header is one that goes with it, and its value.
+	header [2]string
 }
 
 func (r *refusal) Error() string { return r.message }
@@ -35,10 +36,8 @@ func (r *refusal) write(w http.ResponseWriter) {
 	if r.inner != "" {
 		body.Error.Inner = &innerError{r.inner}
 	}
-	for _, header := range [][2]string{r.header, r.header2} {
-		if header[0] != "" {
-			w.Header().Set(header[0], header[1])
-		}
+	if r.header[0] != "" {
+		w.Header().Set(r.header[0], r.header[1])
 	}
 	answer(w, r.status, body)
 }
