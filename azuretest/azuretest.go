@@ -69,7 +69,7 @@ type Server struct {
 	apps          map[string]*App
 	subscriptions map[string]*Subscription
 	vaults        map[string]*vault
-	asked map[string]int
+	asked         map[string]int
 }
 
 // New starts a server that ends with the test.

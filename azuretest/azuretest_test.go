@@ -438,12 +438,12 @@ func TestResourceManager(t *testing.T) {
 		change  func(map[string]any)
 		status  int
 	}{
-		"no location":    {group + "/new", func(b map[string]any) { delete(b, "location") }, 400},
-		"a bad name":     {group + "/n--w", func(map[string]any) {}, 400},
-		"retention":      {group + "/new", func(b map[string]any) { b["properties"].(map[string]any)["softDeleteRetentionInDays"] = 6 }, 400},
-		"no group":       {base + "/" + subscription + "/resourceGroups/none" + vaults + "/new", func(map[string]any) {}, 404},
-		"name is taken":  {strings.Replace(group, "/rg/", "/RG2/", 1) + "/relay", func(map[string]any) {}, 409},
-		"a whole one":    {group + "/new", func(map[string]any) {}, 201},
+		"no location":   {group + "/new", func(b map[string]any) { delete(b, "location") }, 400},
+		"a bad name":    {group + "/n--w", func(map[string]any) {}, 400},
+		"retention":     {group + "/new", func(b map[string]any) { b["properties"].(map[string]any)["softDeleteRetentionInDays"] = 6 }, 400},
+		"no group":      {base + "/" + subscription + "/resourceGroups/none" + vaults + "/new", func(map[string]any) {}, 404},
+		"name is taken": {strings.Replace(group, "/rg/", "/RG2/", 1) + "/relay", func(map[string]any) {}, 409},
+		"a whole one":   {group + "/new", func(map[string]any) {}, 201},
 	} {
 		w.AddResourceGroup(subscription, "RG2", "westeurope")
 		body := whole()

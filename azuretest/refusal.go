@@ -8,9 +8,9 @@ import (
 
 // refusal is an answer that says why not, as Azure words it.
 type refusal struct {
-	status          int
-	code, inner     string
-	message         string
+	status      int
+	code, inner string
+	message     string
 	// header is one that goes with it, and its value.
 	header [2]string
 }
