@@ -62,7 +62,8 @@ func (s *Server) serveResourceManager(w http.ResponseWriter, r *http.Request) {
 	}
 	operation := r.Method + " /" + strings.Join(shape, "/")
 	s.count("ARM " + operation)
-	app, refused := s.authenticate(r, "", "https://"+s.config.Cloud.ResourceManager, "https://management.core.windows.net")
+	app, refused := s.authenticate(r, "", "https://"+s.config.Cloud.ResourceManager, "https://management.core.windows.net",
+		"https://"+strings.Replace(s.config.Cloud.ResourceManager, "management.", "management.core.", 1))
 	if refused != nil {
 		// Resource Manager does not say where to sign in.
 		refuse(http.StatusUnauthorized, "AuthenticationFailed", "", "Authentication failed. %s", refused.message).write(w)

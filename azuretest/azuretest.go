@@ -105,7 +105,7 @@ func Start(config Config) (*Server, error) {
 	}
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		listener.Close()
+		_ = listener.Close()
 		return nil, err
 	}
 	s.addr, s.proxed = listener.Addr().String(), "http://"+proxy.Addr().String()

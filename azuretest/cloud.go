@@ -65,22 +65,22 @@ func (s *Server) serveProxy(w http.ResponseWriter, r *http.Request) {
 	}
 	down, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		up.Close()
+		_ = up.Close()
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	if _, err := io.WriteString(down, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
-		up.Close()
-		down.Close()
+		_ = up.Close()
+		_ = down.Close()
 		return
 	}
 	go pass(up, buffered)
 	pass(down, up)
-	up.Close()
+	_ = up.Close()
 }
 
 // pass copies until from ends, and closes to.
 func pass(to net.Conn, from io.Reader) {
 	io.Copy(to, from) //nolint:errcheck // A connection that breaks is the end of it.
-	to.Close()
+	_ = to.Close()
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -129,8 +128,8 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request, tenant strin
 			return
 		}
 	case r.PostForm.Get("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
-		if err := s.checkAssertion(app, r.PostForm.Get("client_assertion"), "https://"+s.config.Cloud.Login+r.URL.Path); err != nil {
-			signInRefused(w, http.StatusUnauthorized, "invalid_client", err.Error())
+		if refused := s.checkAssertion(app, r.PostForm.Get("client_assertion"), "https://"+s.config.Cloud.Login+r.URL.Path); refused != "" {
+			signInRefused(w, http.StatusUnauthorized, "invalid_client", refused)
 			return
 		}
 	default:
@@ -153,11 +152,12 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request, tenant strin
 }
 
 // checkAssertion verifies what an app signs in with in place of a secret: a token
-// that it signed with the key of its certificate, or another issuer's.
-func (s *Server) checkAssertion(app *App, assertion, endpoint string) error {
-	signed, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256})
+// that it signed with the key of its certificate, or another issuer's. It returns why
+// that is refused, in Entra's words.
+func (s *Server) checkAssertion(app *App, assertion, endpoint string) (refused string) {
+	signed, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256})
 	if err != nil {
-		return errors.New("AADSTS50027: JWT token is invalid or malformed.")
+		return "AADSTS50027: JWT token is invalid or malformed."
 	}
 	var claimed struct {
 		Issuer   string          `json:"iss"`
@@ -166,10 +166,10 @@ func (s *Server) checkAssertion(app *App, assertion, endpoint string) error {
 		Expires  float64         `json:"exp"`
 	}
 	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &claimed); err != nil {
-		return errors.New("AADSTS50027: JWT token is invalid or malformed.")
+		return "AADSTS50027: JWT token is invalid or malformed."
 	}
 	if float64(s.config.Now().Unix()) >= claimed.Expires {
-		return errors.New("AADSTS700024: Client assertion is not within its valid time range.")
+		return "AADSTS700024: Client assertion is not within its valid time range."
 	}
 	forUs := func(audience string) bool {
 		var one string
@@ -182,22 +182,22 @@ func (s *Server) checkAssertion(app *App, assertion, endpoint string) error {
 				continue
 			}
 			if claimed.Subject != app.ClientID || !forUs(endpoint) {
-				return errors.New("AADSTS700023: Client assertion audience claim does not match.")
+				return "AADSTS700023: Client assertion audience claim does not match."
 			}
-			return nil
+			return ""
 		}
-		return errors.New("AADSTS700027: The certificate with identifier used to sign the client assertion is not registered on application.")
+		return "AADSTS700027: The certificate with identifier used to sign the client assertion is not registered on application."
 	}
 	for _, trusted := range app.Federated {
 		if trusted.Issuer != claimed.Issuer || trusted.Subject != claimed.Subject {
 			continue
 		}
 		if _, err := signed.Verify(trusted.Key); err == nil && forUs(federationAudience) {
-			return nil
+			return ""
 		}
-		return errors.New("AADSTS700212: No matching federated identity record found for presented assertion audience, or its signature is wrong.")
+		return "AADSTS700212: No matching federated identity record found for presented assertion audience, or its signature is wrong."
 	}
-	return errors.New("AADSTS700213: No matching federated identity record found for presented assertion subject '" + claimed.Subject + "'.")
+	return "AADSTS700213: No matching federated identity record found for presented assertion subject '" + claimed.Subject + "'."
 }
 
 // serveMetadata is the machine's own endpoint for the tokens of managed identities.

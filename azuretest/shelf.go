@@ -96,7 +96,10 @@ func (i *item) version(id string) *version {
 func (i *item) newest() *version { return i.versions[len(i.versions)-1] }
 
 func (c *call) list([]string) (int, any, *refusal) {
-	return c.page(c.collection, func(i *item) bool { return i.deleted.IsZero() && len(i.versions) > 0 }, c.render)
+	pending := c.r.URL.Query().Get("includePending") == "true"
+	return c.page(c.collection, func(i *item) bool {
+		return i.deleted.IsZero() && (len(i.versions) > 0 || pending && i.pending != nil)
+	}, c.render)
 }
 
 func (c *call) listDeleted([]string) (int, any, *refusal) {
@@ -125,14 +128,20 @@ func (c *call) page(collection string, wanted func(*item) bool, render func(stri
 	values := []any{}
 	for _, name := range names[start:end] {
 		if i := c.shelves[collection][name]; wanted(i) {
+			if len(i.versions) == 0 { // A request that is under way and never had a certificate.
+				values = append(values, map[string]any{"id": c.idOf(collection, i, nil), "attributes": attributes{}})
+				continue
+			}
 			values = append(values, render(collection, i, i.newest(), false))
 		}
 	}
 	result := map[string]any{"value": values, "nextLink": nil}
 	if end < len(names) {
 		query := url.Values{"api-version": {c.r.URL.Query().Get("api-version")}, "$skiptoken": {base64.RawURLEncoding.EncodeToString([]byte(names[end-1]))}}
-		if asked := c.r.URL.Query().Get("maxresults"); asked != "" {
-			query.Set("maxresults", asked)
+		for _, name := range []string{"maxresults", "includePending"} {
+			if asked := c.r.URL.Query().Get(name); asked != "" {
+				query.Set(name, asked)
+			}
 		}
 		result["nextLink"] = c.url(c.vault) + "/" + c.collection + "?" + query.Encode()
 	}

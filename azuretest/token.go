@@ -61,7 +61,7 @@ func (s *Server) authenticate(r *http.Request, tenant string, audiences ...strin
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return nil, unauthorized("AKV10000", "Request is missing a Bearer or PoP token.")
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return nil, unauthorized("AKV10043", "The token could not be parsed.")
 	}
@@ -93,7 +93,7 @@ func (s *Server) authenticate(r *http.Request, tenant string, audiences ...strin
 
 // decodePayload returns what a token that was verified says.
 func decodePayload(token string) ([]byte, error) {
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return nil, err
 	}

@@ -224,7 +224,7 @@ func pattern(parts []string) string {
 func (c *call) answer(operation string, parts []string) (int, any, *refusal) {
 	if c.Firewall {
 		return 0, nil, refuse(http.StatusForbidden, "Forbidden", "ForbiddenByFirewall",
-			"Client address is not authorized and caller is not a trusted service.\r\nClient address: 203.0.113.7\r\nCaller: appid=%s;oid=%s\r\nVault: %s;location=%s", c.app.ClientID, c.app.objectID(), c.vault.Name, c.Location)
+			"Client address is not authorized and caller is not a trusted service.\r\nClient address: 203.0.113.7\r\nCaller: appid=%s;oid=%s\r\nVault: %s;location=%s", c.app.ClientID, c.app.objectID(), c.Name, c.Location)
 	}
 	if c.r.URL.Query().Get("api-version") == "" {
 		return 0, nil, badParameter("api-version must be specified")
@@ -254,7 +254,7 @@ func (c *call) answer(operation string, parts []string) (int, any, *refusal) {
 func (c *call) throttle(write bool) *refusal {
 	list, most := &c.others, otherRequests
 	if write {
-		list, most = &c.vault.writes, c.config.Writes
+		list, most = &c.writes, c.config.Writes
 	}
 	for len(*list) > 0 && c.now.Sub((*list)[0]) >= c.config.Window {
 		*list = (*list)[1:]

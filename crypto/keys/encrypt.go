@@ -18,15 +18,25 @@ const (
 	// writtenRounds is what OWASP's password storage advice asks of PBKDF2 with
 	// HMAC-SHA-256.
 	writtenRounds = 600_000
+	// sentRounds is for a password that was made at random and is used once: nobody can
+	// try them all, however fast.
+	sentRounds = 2_000
 	// writtenSalt is the size of salts, in bytes.
 	writtenSalt = 16
 )
 
+// lock is what something is encrypted with.
+type lock struct {
+	password []byte
+	// rounds are those of PBKDF2.
+	rounds int
+}
+
 var errEmptyPassword = fmt.Errorf("%w: an empty password protects nothing; leave it out, or give another", ErrUnsupported)
 
 // encryptPKCS8 returns the EncryptedPrivateKeyInfo (RFC 5958, section 3) of der.
-func encryptPKCS8(der, password []byte) ([]byte, error) {
-	algorithm, data, err := encryptPBES2(der, password)
+func encryptPKCS8(der []byte, with lock) ([]byte, error) {
+	algorithm, data, err := encryptPBES2(der, with)
 	if err != nil {
 		return nil, err
 	}
@@ -35,14 +45,14 @@ func encryptPKCS8(der, password []byte) ([]byte, error) {
 
 // encryptPBES2 is PBES2 (RFC 8018, section 6.2) with PBKDF2 over HMAC-SHA-256
 // and AES-256 in CBC.
-func encryptPBES2(plain, password []byte) (pkix.AlgorithmIdentifier, []byte, error) {
-	if len(password) == 0 {
+func encryptPBES2(plain []byte, with lock) (pkix.AlgorithmIdentifier, []byte, error) {
+	if len(with.password) == 0 {
 		return pkix.AlgorithmIdentifier{}, nil, errEmptyPassword
 	}
 	salt, iv := make([]byte, writtenSalt), make([]byte, aes.BlockSize)
 	_, _ = rand.Read(salt) // It never fails.
 	_, _ = rand.Read(iv)
-	key, err := pbkdf2.Key(sha256.New, string(password), salt, writtenRounds, 32)
+	key, err := pbkdf2.Key(sha256.New, string(with.password), salt, with.rounds, 32)
 	if err != nil {
 		return pkix.AlgorithmIdentifier{}, nil, err
 	}
@@ -51,7 +61,7 @@ func encryptPBES2(plain, password []byte) (pkix.AlgorithmIdentifier, []byte, err
 	if err != nil {
 		return pkix.AlgorithmIdentifier{}, nil, err
 	}
-	algorithm, err := pbes2Algorithm(salt, iv)
+	algorithm, err := pbes2Algorithm(salt, iv, with.rounds)
 	data := pad(plain, aes.BlockSize)
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, data)
 	return algorithm, data, err
@@ -64,9 +74,9 @@ func pad(plain []byte, size int) []byte {
 }
 
 // pbes2Algorithm is the AlgorithmIdentifier of RFC 8018, appendix A.4.
-func pbes2Algorithm(salt, iv []byte) (pkix.AlgorithmIdentifier, error) {
+func pbes2Algorithm(salt, iv []byte, rounds int) (pkix.AlgorithmIdentifier, error) {
 	derivation, err := withParameters(oidPBKDF2, pbkdf2Params{
-		Salt: salt, Iterations: writtenRounds, PRF: pkix.AlgorithmIdentifier{Algorithm: parseOID(oidHMACSHA256), Parameters: asn1.NullRawValue},
+		Salt: salt, Iterations: rounds, PRF: pkix.AlgorithmIdentifier{Algorithm: parseOID(oidHMACSHA256), Parameters: asn1.NullRawValue},
 	})
 	if err != nil {
 		return pkix.AlgorithmIdentifier{}, err

@@ -55,7 +55,7 @@ func MarshalPrivate(privateKey any, password []byte) ([]byte, error) {
 	if password == nil {
 		return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 	}
-	encrypted, err := encryptPKCS8(der, password)
+	encrypted, err := encryptPKCS8(der, lock{password, writtenRounds})
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,17 @@ import (
 // ErrMalformed for certificates that are none, are not for the key, or an alias
 // that is empty or not UTF-8. The caller wipes password.
 func MarshalPKCS12(privateKey any, certificates []byte, alias string, password []byte) ([]byte, error) {
+	return marshalPKCS12(privateKey, certificates, alias, lock{password, writtenRounds})
+}
+
+// SendPKCS12 is MarshalPKCS12 for what is sent at once, over a connection that is
+// secure, together with a password that was made at random for it, and kept nowhere:
+// it takes a three-hundredth of the time, on either side.
+func SendPKCS12(privateKey any, certificates []byte, alias string, password []byte) ([]byte, error) {
+	return marshalPKCS12(privateKey, certificates, alias, lock{password, sentRounds})
+}
+
+func marshalPKCS12(privateKey any, certificates []byte, alias string, with lock) ([]byte, error) {
 	if alias == "" || !utf8.ValidString(alias) {
 		return nil, fmt.Errorf("%w: the alias of a keystore's key is empty or not UTF-8", ErrMalformed)
 	}
@@ -38,11 +49,11 @@ func MarshalPKCS12(privateKey any, certificates []byte, alias string, password [
 		return nil, err
 	}
 	defer clear(plain)
-	encryptedKey, err := encryptPKCS8(plain, password)
+	encryptedKey, err := encryptPKCS8(plain, with)
 	if err != nil {
 		return nil, err
 	}
-	certBags, err := encryptedCertBags(chain, alias, password)
+	certBags, err := encryptedCertBags(chain, alias, with)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +69,7 @@ func MarshalPKCS12(privateKey any, certificates []byte, alias string, password [
 			})
 		})
 	})
-	return sealPKCS12(safe, password), nil
+	return sealPKCS12(safe, with), nil
 }
 
 // chainFor returns the certificates as DER; the first must be for the key.
@@ -82,7 +93,7 @@ func chainFor(privateKey any, certificates []byte) ([][]byte, error) {
 }
 
 // encryptedCertBags is EncryptedData (RFC 5652, section 8) of the certificates.
-func encryptedCertBags(chain [][]byte, alias string, password []byte) ([]byte, error) {
+func encryptedCertBags(chain [][]byte, alias string, with lock) ([]byte, error) {
 	bags := build(func(b *cryptobyte.Builder) {
 		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 			for i, certificate := range chain {
@@ -94,7 +105,7 @@ func encryptedCertBags(chain [][]byte, alias string, password []byte) ([]byte, e
 			}
 		})
 	})
-	algorithm, encrypted, err := encryptPBES2(bags, password)
+	algorithm, encrypted, err := encryptPBES2(bags, with)
 	if err != nil {
 		return nil, err
 	}
@@ -179,12 +190,12 @@ func attribute(oid string, tag der.Tag, value []byte) []byte {
 
 // sealPKCS12 puts PFX with its MacData around the contents (RFC 7292, section 4
 // and appendix B.4).
-func sealPKCS12(safe, password []byte) []byte {
+func sealPKCS12(safe []byte, with lock) []byte {
 	salt := make([]byte, writtenSalt)
 	_, _ = rand.Read(salt) // It never fails.
-	bmp := bmpPassword(password)
+	bmp := bmpPassword(with.password)
 	defer clear(bmp)
-	key := pkcs12Key(sha256.New, bmp, salt, 3, writtenRounds, sha256.Size)
+	key := pkcs12Key(sha256.New, bmp, salt, 3, with.rounds, sha256.Size)
 	defer clear(key)
 	mac := hmac.New(sha256.New, key)
 	mac.Write(safe)
@@ -201,7 +212,7 @@ func sealPKCS12(safe, password []byte) []byte {
 					b.AddASN1OctetString(mac.Sum(nil))
 				})
 				b.AddASN1OctetString(salt)
-				b.AddASN1Int64(writtenRounds)
+				b.AddASN1Int64(int64(with.rounds))
 			})
 		})
 	})

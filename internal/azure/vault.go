@@ -77,5 +77,5 @@ func (a *Account) Certificates(vault Vault) (*azcertificates.Client, error) {
 
 func asThrottled(err error) (*Error, bool) {
 	e, ok := errors.AsType[*Error](err)
-	return e, ok && e.Class == ErrThrottled
+	return e, ok && errors.Is(e, ErrThrottled)
 }

@@ -98,7 +98,7 @@ func Prefix(agent string) string {
 	return "agent-" + encoded + "-"
 }
 
-// ErrTooLarge: the envelope does not fit, in however many parts.
+// ErrTooLarge says that the envelope does not fit, in however many parts.
 var ErrTooLarge = fmt.Errorf("the envelope is larger than the %d bytes that a vault can hold", MaxEnvelope)
 
 // Value is what is to be written for a delivery.
@@ -313,7 +313,7 @@ type Copy struct {
 	Statement string
 }
 
-// ErrDamaged: what is there is not what was written.
+// ErrDamaged says that what is there is not what was written.
 var ErrDamaged = errors.New("the copy in the vault is damaged")
 
 // Read reads the newest copy of a secret. Who reads verifies the statement, which is

@@ -15,15 +15,9 @@ import (
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
-// A name that was just deleted, recovered or purged cannot be used for some seconds.
-const (
-	settleTries = 8
-	settleFirst = 250 * time.Millisecond
-	settleMost  = 4 * time.Second
-	// undoWithin is how long the deletion may take of what was recovered and could then
-	// not be written.
-	undoWithin = 10 * time.Second
-)
+// undoWithin is how long the deletion may take of what was recovered and could then not
+// be written.
+const undoWithin = 10 * time.Second
 
 // set writes the envelope: first the parts, if it needs several, then the secret
 // itself, which names them.
@@ -106,7 +100,7 @@ func (d *Destination) write(ctx context.Context, name, text string, tags map[str
 		parameters.SecretAttributes = &azsecrets.SecretAttributes{Expires: &expires}
 	}
 	recovered := false
-	err = d.whileBusy(ctx, func() error {
+	err = azure.WhileBusy(ctx, func() error {
 		if err := d.pace.Write(ctx); err != nil {
 			return err
 		}
@@ -132,42 +126,6 @@ func (d *Destination) write(ctx context.Context, name, text string, tags map[str
 		err = errors.Join(err, d.pace.Heed(undoErr))
 	}
 	return version, err
-}
-
-// whileBusy does something until the name is not busy any longer, within bounds. If
-// it was deleted, deleted is done once and then all again.
-func (d *Destination) whileBusy(ctx context.Context, do, deleted func() error) error {
-	wait := settleFirst
-	for try := 1; ; try++ {
-		err := do()
-		e, ok := errors.AsType[*azure.Error](err)
-		switch {
-		case !ok || !errors.Is(err, azure.ErrConflict) || try == settleTries:
-			return err
-		case e.Inner == azure.Deleted && deleted != nil:
-			if err := deleted(); err != nil {
-				return err
-			}
-			deleted = nil
-		case e.Inner != azure.Deleting && e.Inner != azure.Recovering && (e.Inner != azure.Deleted || try == 1):
-			return err
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-		wait = min(2*wait, settleMost)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // undelete recovers or purges a secret that was deleted, as the configuration says. What
@@ -225,7 +183,7 @@ func (d *Destination) remove(ctx context.Context, name string) error {
 	if err := d.pace.Wait(ctx); err != nil {
 		return err
 	}
-	err := d.whileBusy(ctx, func() error {
+	err := azure.WhileBusy(ctx, func() error {
 		if d.config.Delete == disable {
 			no := false
 			_, err := d.client.UpdateSecretProperties(azure.Once(ctx), name, "", azsecrets.UpdateSecretPropertiesParameters{SecretAttributes: &azsecrets.SecretAttributes{Enabled: &no}}, nil)
@@ -242,28 +200,22 @@ func (d *Destination) remove(ctx context.Context, name string) error {
 	case err != nil || d.config.Delete != purge:
 		return err
 	}
-	return d.purge(ctx, name, settleTries)
+	return d.purge(ctx, name, azure.Tries)
 }
 
 // purge removes what was deleted for good. It is found only when the deletion has
 // ended; what is not found in so many tries is not there at all.
 func (d *Destination) purge(ctx context.Context, name string, tries int) error {
-	wait := settleFirst
-	for try := 1; ; try++ {
+	err := azure.UntilFound(ctx, tries, func() error {
 		_, err := d.client.GetDeletedSecret(ctx, name, nil)
-		if err = d.pace.Heed(err); err == nil {
-			_, err = d.client.PurgeDeletedSecret(azure.Once(ctx), name, nil)
-			return d.pace.Heed(err)
-		}
-		if !errors.Is(err, azure.ErrNotFound) {
-			return err
-		}
-		if try == tries {
-			return nil
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-		wait = min(2*wait, settleMost)
+		return d.pace.Heed(err)
+	})
+	if errors.Is(err, azure.ErrNotFound) {
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	_, err = d.client.PurgeDeletedSecret(azure.Once(ctx), name, nil)
+	return d.pace.Heed(err)
 }
