@@ -50,6 +50,9 @@ type Requirements struct {
 	// Roots are the authorities that must have issued the certificate; nil
 	// means any, self-signed too.
 	Roots *x509.CertPool
+	// Refuse is why the key must not be used though it is as it should be; empty if
+	// it may be.
+	Refuse string
 }
 
 // NewKey reads a public key and checks it. A key that can be read but fails the
@@ -80,7 +83,7 @@ func FromPublic(public *keys.Public, require Requirements) (*Key, error) {
 		return key, err
 	}
 	key.notBefore, key.notAfter = public.NotBefore, public.NotAfter
-	key.refused = errors.Join(key.checkLegacy(require.NoLegacy), key.checkUsage(), key.checkPin(require.Pin), key.checkChain(require.Roots))
+	key.refused = errors.Join(key.checkLegacy(require.NoLegacy), key.checkUsage(), key.checkPin(require.Pin), key.checkChain(require.Roots), refusal(require.Refuse))
 	key.warnings = warnings(key)
 	return key, nil
 }
@@ -137,6 +140,14 @@ func (k *Key) checkUsage() error {
 		return fmt.Errorf("%w: the certificate's key usage does not permit encryption; issue one with %s", ErrPolicy, words)
 	}
 	return nil
+}
+
+// refusal is the error of a reason, nil if there is none.
+func refusal(why string) error {
+	if why == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrPolicy, why)
 }
 
 func (k *Key) checkPin(pin string) error {

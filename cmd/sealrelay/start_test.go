@@ -16,7 +16,7 @@ import (
 // for by every command of a shell script.
 const (
 	initOfOurs = 8 << 10
-	initOfAll  = 300 << 10
+	initOfAll  = 350 << 10
 )
 
 // TestStart: little is initialised on the way to the shortest command.

@@ -85,6 +85,10 @@ func OutboxPath(cfg *config.Config) string {
 // listens to nothing yet. Close the App with Stop, whether it was started or
 // not.
 func New(ctx context.Context, cfg *config.Config, options Options) (*App, error) {
+	cfg, err := readStoresFirst(ctx, cfg, options.Log)
+	if err != nil {
+		return nil, err
+	}
 	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), reloaded: make(chan struct{}, 1), stopBackground: func() {}}
 	built, err := a.build(cfg)
 	if err != nil {
@@ -216,6 +220,7 @@ func (a *App) Start() error {
 	a.background.Go(func() { a.alert(ctx) })
 	a.background.Go(func() { a.watchAgents(ctx) })
 	a.background.Go(func() { a.watchNeeds(ctx) })
+	a.background.Go(func() { a.watchStores(ctx) })
 	a.background.Go(func() { a.watch(ctx, a.store.Failed()) })
 	a.serve(a.hooks, a.hooksListener)
 	if a.admin != nil {
@@ -292,6 +297,10 @@ func (a *App) Failed() <-chan error { return a.failed }
 func (a *App) Reload(cfg *config.Config) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
+	cfg, err := readStoresFirst(context.Background(), cfg, a.log)
+	if err != nil {
+		return err
+	}
 	built, err := a.build(cfg)
 	if err != nil {
 		return err

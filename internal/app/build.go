@@ -49,6 +49,7 @@ type Built struct {
 // is wrong. A key that fails the policy is no error: see agentkeys.NewKey.
 func Build(cfg *config.Config) (*Built, error) {
 	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}, rates: map[place]float64{}, places: map[string]place{}}
+	b.checkStores()
 	sources := b.sources()
 	registry, escrow := b.registry(), b.escrow()
 	callers, tokens := b.callers(registry), b.tokens()
@@ -86,7 +87,9 @@ type builder struct {
 	places map[string]place
 	// account is that of Azure, nil until something needs it.
 	account *azure.Account
-	errs    []error
+	// stored are the keys that were read from stores, nil until one is needed.
+	stored map[config.StoreKey]config.Stored
+	errs   []error
 }
 
 func (b *builder) add(where string, err error) {
@@ -273,14 +276,20 @@ func Service(cfg *config.Config) (deliver.Service, error) {
 
 func (b *builder) key(where string, from config.Key) *agentkeys.Key {
 	data := []byte(from.Inline)
-	if from.File != "" {
-		var err error
-		if data, err = b.cfg.ReadFile(from.File); err != nil {
-			b.add(where, err)
-			return nil
-		}
-	}
 	require := agentkeys.Requirements{Format: from.Format, Pin: from.Pin, NoLegacy: b.cfg.KeyPolicy.NoLegacy}
+	var err error
+	switch {
+	case from.File != "":
+		data, err = b.cfg.ReadFile(from.File)
+	case from.Store != "":
+		var stored config.Stored
+		stored, err = b.storedKey(from)
+		data, require.Refuse = []byte(stored.Public), stored.Refused
+	}
+	if err != nil {
+		b.add(where, err)
+		return nil
+	}
 	if from.CAFile != "" {
 		var err error
 		require.Roots, err = b.pool(from.CAFile)

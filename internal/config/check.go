@@ -39,6 +39,7 @@ func (c *Config) check() error {
 	for i := range c.Routes {
 		c.checkRoute(ch, i)
 	}
+	c.checkStoreKeys(ch)
 	return errors.Join(ch.errs...)
 }
 
@@ -243,8 +244,17 @@ func (d Destination) check(ch *checker, where string, keys map[string]Key) {
 }
 
 func (k Key) check(ch *checker, where string) {
-	if (k.File == "") == (k.Inline == "") {
-		ch.add("%s: needs either file or inline", where)
+	given := 0
+	for _, place := range []string{k.File, k.Inline, k.Store} {
+		if place != "" {
+			given++
+		}
+	}
+	if given != 1 {
+		ch.add("%s: needs either file, inline or store", where)
+	}
+	if (k.Store == "") != (k.Alias == "") {
+		ch.add("%s: store and alias go together", where)
 	}
 }
 

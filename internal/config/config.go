@@ -42,6 +42,9 @@ type Config struct {
 	// Azure has the settings of the section Azure below: how to sign in, for all that
 	// works with it. Default: nothing does
 	Azure *Settings `yaml:"azure"`
+	// Stores are certificate stores, by name, that keys can be taken from and
+	// `sealrelay stores` works on. Default: none
+	Stores map[string]Store `yaml:"stores"`
 	// Sources are the senders, by name; the name is the last part of the URL
 	// /v1/hooks/NAME.
 	Sources map[string]Source `yaml:"sources"`
@@ -54,6 +57,8 @@ type Config struct {
 	Routes []Route `yaml:"routes"`
 
 	dir string
+	// stored are keys that were read from stores; nil until they are.
+	stored map[StoreKey]Stored
 }
 
 // Server is the listener that password managers call.
@@ -259,6 +264,11 @@ type Key struct {
 	File string `yaml:"file"`
 	// Inline is the same, in place of a file.
 	Inline string `yaml:"inline"`
+	// Store names the certificate store that has the key under Alias, in place of a
+	// file. What is there when a secret is sealed counts: see docs/stores.md.
+	Store string `yaml:"store"`
+	// Alias is the entry of Store.
+	Alias string `yaml:"alias"`
 	// Format is the envelope format: age, openpgp, jwe, cms or js7. Default:
 	// that of the key, which is age for age and SSH keys, openpgp for OpenPGP
 	// certificates, jwe for JWKs and X25519, js7 for other RSA and EC keys.

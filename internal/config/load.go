@@ -66,6 +66,10 @@ func (c *Config) setDefaults() {
 	set(&c.Delivery.RetryFirst, 5*time.Second)
 	set(&c.Delivery.RetryMax, time.Hour)
 	set(&c.Delivery.GiveUpAfter, 72*time.Hour)
+	for name, store := range c.Stores {
+		set(&store.Every, 5*time.Minute)
+		c.Stores[name] = store
+	}
 	for name, source := range c.Sources {
 		set(&source.RatePerSecond, 100)
 		set(&source.RateBurst, 200)

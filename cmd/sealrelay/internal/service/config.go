@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -60,7 +61,7 @@ func checkConfig(path string) (configView, error) {
 	cfg, err := config.Load(path)
 	var built *app.Built
 	if err == nil {
-		built, err = app.Check(cfg)
+		built, err = checkStored(cfg)
 	}
 	if err != nil {
 		// Its class is not that of a key that it names: the command promises 1.
@@ -74,6 +75,15 @@ func checkConfig(path string) (configView, error) {
 	}
 	found.OK = len(found.Keys) == 0
 	return found, nil
+}
+
+// checkStored reads the keys that are in stores, and then checks the configuration.
+func checkStored(cfg *config.Config) (*app.Built, error) {
+	with, err := app.ReadStores(context.Background(), cfg, func(string) {})
+	if err != nil {
+		return nil, err
+	}
+	return app.Check(with)
 }
 
 func printCheck(cmd *cobra.Command, path string, found configView) error {

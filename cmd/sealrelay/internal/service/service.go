@@ -18,6 +18,7 @@ func Commands(version string) []cli.Command {
 		{Name: "source", New: newSource},
 		{Name: "agents", New: newAgents},
 		{Name: "secrets", New: newSecrets},
+		{Name: "stores", New: newStores},
 		{Name: "reseal", New: newReseal},
 		{Name: "deliveries", New: newDeliveries},
 		{Name: "audit", New: newAudit},

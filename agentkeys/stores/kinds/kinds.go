@@ -1,0 +1,87 @@
+// Package kinds is the table of the kinds of certificate stores.
+package kinds
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sealrelay/sealrelay/agentkeys/stores"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/azurekeyvault"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/directory"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/keystore"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/ssh"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/tls"
+	"github.com/sealrelay/sealrelay/internal/azure"
+)
+
+// Settings is how a kind's constructor gets its part of the configuration.
+type Settings struct {
+	// Decode fills the fields of a pointer to a struct strictly: an unknown key is an
+	// error with its line.
+	Decode func(into any) error
+	// Path makes a path of the configuration absolute.
+	Path func(string) string
+	// Azure is the account that everything of Azure is done with.
+	Azure func() (*azure.Account, error)
+}
+
+// All are the kinds by the name they have in a configuration.
+var All = map[string]func(Settings) (stores.Store, error){
+	azurekeyvault.Kind: newAzureKeyVault,
+	"directory": func(s Settings) (stores.Store, error) {
+		return decoded(s, func(c directory.Config) (stores.Store, error) {
+			c.Dir = s.Path(c.Dir)
+			return directory.New(c)
+		})
+	},
+	"pkcs12": newKeystore(keystore.PKCS12),
+	"jks":    newKeystore(keystore.JKS),
+	"ssh": func(s Settings) (stores.Store, error) {
+		return decoded(s, func(c ssh.Config) (stores.Store, error) {
+			c.KnownHosts = s.Path(c.KnownHosts)
+			return ssh.New(c)
+		})
+	},
+	"tls": func(s Settings) (stores.Store, error) {
+		return decoded(s, func(c tls.Config) (stores.Store, error) { return tls.New(c) })
+	},
+}
+
+// New makes a store of that kind. The error of an unknown kind names those there are.
+func New(kind string, settings Settings) (stores.Store, error) {
+	construct, ok := All[kind]
+	if !ok {
+		return nil, fmt.Errorf("unknown kind of store %q; there are %s", kind, strings.Join(slices.Sorted(maps.Keys(All)), ", "))
+	}
+	return construct(settings)
+}
+
+// decoded makes a store of its settings.
+func decoded[C any](s Settings, construct func(C) (stores.Store, error)) (stores.Store, error) {
+	var config C
+	if err := s.Decode(&config); err != nil {
+		return nil, err
+	}
+	return construct(config)
+}
+
+func newAzureKeyVault(s Settings) (stores.Store, error) {
+	return decoded(s, func(c azurekeyvault.Config) (stores.Store, error) {
+		account, err := s.Azure()
+		if err != nil {
+			return nil, err
+		}
+		return azurekeyvault.New(c, account)
+	})
+}
+
+func newKeystore(format string) func(Settings) (stores.Store, error) {
+	return func(s Settings) (stores.Store, error) {
+		return decoded(s, func(c keystore.Config) (stores.Store, error) {
+			c.File, c.PasswordFile = s.Path(c.File), s.Path(c.PasswordFile)
+			return keystore.New(c, format)
+		})
+	}
+}

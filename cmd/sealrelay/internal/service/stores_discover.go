@@ -1,0 +1,104 @@
+package service
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealrelay/sealrelay/agentkeys/stores"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/azurekeyvault"
+	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
+	"github.com/sealrelay/sealrelay/internal/app"
+	"github.com/sealrelay/sealrelay/internal/config"
+)
+
+func newStoresDiscover() *cobra.Command {
+	return cli.Parent("discover", "Find stores", newStoresDiscoverAzure())
+}
+
+func newStoresDiscoverAzure() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   azurekeyvault.Kind,
+		Short: "Find the Key Vaults that the account of `azure` can see",
+		Long: `Find the Key Vaults that the account of ` + "`azure`" + ` can see: those of every subscription
+of every tenant. What cannot be searched is told, and the search goes on: exits with 4 then.`,
+		Args: cli.Arguments(cobra.NoArgs),
+	}
+	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
+	var search azurekeyvault.Search
+	cmd.Flags().StringSliceVar(&search.Tenants, "tenant", nil, "the `ID` of a tenant (default: tenant and additional_tenants of `azure`); several times")
+	cmd.Flags().StringSliceVar(&search.Subscriptions, "subscription", nil, "the `ID` of a subscription (default: all that can be seen); several times")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := config.Load(*path)
+		if err != nil {
+			return err
+		}
+		account, err := app.Azure(cfg)
+		if err != nil {
+			return err
+		}
+		return discover(cmd, azurekeyvault.NewDiscoverer(search, account), *asJSON)
+	}
+	return cmd
+}
+
+// foundView is a store that was found, or a place that could not be searched, as it is
+// printed.
+type foundView struct {
+	Kind    string            `json:"kind"`
+	Path    string            `json:"path"`
+	About   map[string]string `json:"about,omitempty"`
+	Problem string            `json:"problem,omitempty"`
+}
+
+func discover(cmd *cobra.Command, discoverer stores.Discoverer, asJSON bool) error {
+	counted := cli.NewCounter(cmd, "places looked at")
+	views, problems := []foundView{}, 0
+	var brokeOff error
+	for found, err := range discoverer.Discover(cmd.Context()) {
+		if err != nil {
+			brokeOff = err
+			break
+		}
+		view := foundView{Kind: found.Kind, Path: found.Path, About: found.About}
+		if found.Problem != nil {
+			view.Problem = found.Problem.Error()
+			problems++
+		}
+		views = append(views, view)
+		counted.Add()
+	}
+	counted.Close()
+	if err := printFound(cmd, views, asJSON); err != nil {
+		return err
+	}
+	if brokeOff != nil {
+		return fmt.Errorf("the search broke off: %w", brokeOff)
+	}
+	if problems > 0 {
+		return cli.Attentionf("%d places could not be searched", problems)
+	}
+	return nil
+}
+
+func printFound(cmd *cobra.Command, views []foundView, asJSON bool) error {
+	if asJSON {
+		return cli.PrintJSON(cmd, views)
+	}
+	var rows [][]string
+	for _, view := range views {
+		about := view.Problem
+		if about == "" {
+			var parts []string
+			for _, name := range slices.Sorted(maps.Keys(view.About)) {
+				parts = append(parts, name+"="+view.About[name])
+			}
+			about = strings.Join(parts, " ")
+		}
+		rows = append(rows, []string{view.Kind, view.Path, about})
+	}
+	return cli.PrintTable(cmd, []string{"KIND", "PATH", "ABOUT"}, rows)
+}
