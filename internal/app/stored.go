@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	storekinds "github.com/sealrelay/sealrelay/agentkeys/stores/kinds"
@@ -191,8 +192,16 @@ func lookup(ctx context.Context, store stores.Store, key config.StoreKey) (confi
 	return found, nil
 }
 
-// text is a key in the form that is read again, a certificate with its chain.
+// text is a key in the form that is read again, a certificate with its chain. That of
+// SSH has envelope formats of its own.
 func text(public *keys.Public) (string, error) {
+	if public.Container == keys.SSH {
+		host, err := ssh.NewPublicKey(public.Key)
+		if err != nil {
+			return "", err
+		}
+		return string(ssh.MarshalAuthorizedKey(host)), nil
+	}
 	own, err := public.Text()
 	if err != nil {
 		return "", err

@@ -13,7 +13,7 @@ import (
 	"github.com/sealrelay/sealrelay/agentkeys/stores/storetest"
 )
 
-const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE/s9OZ5XDNKVVxxZDp5BLRcRWYFnfHvHUJ4a6xQ0Kkb"
+const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH03lTiNRgWeNUx5yI2TTcyYNl3uzFvNGj5ptSfGAS5G"
 
 const knownHosts = "# comment\n\nweb.example,192.0.2.1 " + key + " who\n" +
 	"[web.example]:2222 " + key + "\n" +
