@@ -115,6 +115,9 @@ type LaterError struct {
 // delivery waits until then, or for the schedule's longest pause if that is shorter.
 func Later(err error, at time.Time) error { return &LaterError{at, err} }
 
+// At is the earliest time of the next attempt.
+func (e *LaterError) At() time.Time { return e.at }
+
 func (e *LaterError) Error() string { return e.err.Error() }
 
 // Unwrap returns the reason.

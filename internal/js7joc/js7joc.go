@@ -1,5 +1,5 @@
 // Package js7joc speaks the REST API of JS7's JOC Cockpit as far as a Job Resource
-// is to be read, changed, stored and deployed. It is written after the sources and
+// is to be read, changed, stored and deployed, and encipherment certificates are. It is written after the sources and
 // documents of JS7 2.7 to 2.9 (docs/js7.md), and was not run against a real one.
 package js7joc
 

@@ -47,6 +47,8 @@ type world struct {
 	// busy is how many requests are under way, most what that came to.
 	mu         sync.Mutex
 	busy, most int
+	// distance is how long a request is on its way.
+	distance time.Duration
 }
 
 // Do implements the SDK's transport.
@@ -60,6 +62,9 @@ func (w *world) Do(r *http.Request) (*http.Response, error) {
 		w.busy--
 		w.mu.Unlock()
 	}()
+	if w.distance > 0 {
+		time.Sleep(w.distance)
+	}
 	if f := w.fault.Load(); f != nil {
 		if response := (*f)(r); response != nil {
 			return response, nil
@@ -79,7 +84,7 @@ func (w *world) fails(method, text string, status int) {
 	w.fault.Store(&f)
 }
 
-func newWorld(t *testing.T, config azuretest.Config, change ...func(*azure.Config)) *world {
+func newWorld(t testing.TB, config azuretest.Config, change ...func(*azure.Config)) *world {
 	t.Helper()
 	if config.Settle == 0 {
 		config.Settle = 20 * time.Millisecond
@@ -107,7 +112,7 @@ func newWorld(t *testing.T, config azuretest.Config, change ...func(*azure.Confi
 	return w
 }
 
-func (w *world) open(t *testing.T, config azurekeyvault.Config) *azurekeyvault.Store {
+func (w *world) open(t testing.TB, config azurekeyvault.Config) *azurekeyvault.Store {
 	t.Helper()
 	if config.Vault == "" {
 		config.Vault = "relay"

@@ -11,7 +11,7 @@ import (
 )
 
 // certificates is a client by which the tests do what somebody else does.
-func (w *world) certificates(t *testing.T) *azcertificates.Client {
+func (w *world) certificates(t testing.TB) *azcertificates.Client {
 	t.Helper()
 	vault, err := w.account.Vault("relay")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/azurekeyvault"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/directory"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/js7joc"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/keystore"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/ssh"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/tls"
@@ -35,6 +36,9 @@ var All = map[string]func(Settings) (stores.Store, error){
 			c.Dir = s.Path(c.Dir)
 			return directory.New(c)
 		})
+	},
+	"js7-joc": func(s Settings) (stores.Store, error) {
+		return decoded(s, func(c js7joc.Config) (stores.Store, error) { return js7joc.New(c, s.Path) })
 	},
 	"pkcs12": newKeystore(keystore.PKCS12),
 	"jks":    newKeystore(keystore.JKS),

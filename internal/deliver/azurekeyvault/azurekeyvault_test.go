@@ -43,6 +43,8 @@ type world struct {
 	// of it in place of an answer. after is called with what was answered.
 	before atomic.Pointer[func(*http.Request) error]
 	after  atomic.Pointer[func(*http.Request) error]
+	// status is told of each answer, if it is set.
+	status func(*http.Response)
 }
 
 // Do implements the SDK's transport.
@@ -53,6 +55,9 @@ func (w *world) Do(r *http.Request) (*http.Response, error) {
 		}
 	}
 	response, err := w.http.Do(r)
+	if w.status != nil && err == nil {
+		w.status(response)
+	}
 	if f := w.after.Load(); f != nil && err == nil {
 		if err := (*f)(r); err != nil {
 			response.Body.Close()
@@ -62,7 +67,7 @@ func (w *world) Do(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func newWorld(t *testing.T, config azuretest.Config, actions ...string) *world {
+func newWorld(t testing.TB, config azuretest.Config, actions ...string) *world {
 	t.Helper()
 	if config.Settle == 0 {
 		config.Settle = 20 * time.Millisecond
@@ -102,7 +107,7 @@ func (w *world) settings(config azurekeyvault.Config) deliver.Settings {
 	}
 }
 
-func (w *world) open(t *testing.T, config azurekeyvault.Config) deliver.Destination {
+func (w *world) open(t testing.TB, config azurekeyvault.Config) deliver.Destination {
 	t.Helper()
 	if config.Vault == "" {
 		config.Vault = "relay"

@@ -2,41 +2,21 @@ package js7joc
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/js7joc"
 	"github.com/sealrelay/sealrelay/internal/lazyregexp"
-	"github.com/sealrelay/sealrelay/internal/secretbytes"
 )
 
-// Config is the destination's part of the configuration.
+// Config is the destination's part of the configuration, with the settings of Access to
+// a JOC Cockpit.
 type Config struct {
-	// URL is the JOC Cockpit's, https://HOST:PORT. Required.
-	URL string `yaml:"url"`
-	// CAFile has the certificate authorities, in PEM, of which one must have issued
-	// the JOC Cockpit's certificate. Default: the system's
-	CAFile string `yaml:"ca_file"`
-	// User is the account to log in with, PasswordFile has its password. Left out,
-	// the client certificate's subject is the account.
-	User string `yaml:"user"`
-	// PasswordFile has the password of User. It is read at each login.
-	PasswordFile string `yaml:"password_file"`
-	// CertFile has the client certificate, with its chain, in PEM, beside or in
-	// place of User. It is read at each connection.
-	CertFile string `yaml:"cert_file"`
-	// KeyFile has the private key of CertFile, in PEM.
-	KeyFile string `yaml:"key_file"`
+	Access js7joc.Access `yaml:",inline"`
 	// Controllers are the IDs of the controllers that the Job Resource is deployed
 	// to. Required.
 	Controllers []string `yaml:"controllers"`
@@ -95,12 +75,6 @@ func (c *Config) check() error {
 		return fmt.Errorf("delete is neither %s nor %s", remove, empty)
 	case len(c.Comment) > 255:
 		return errors.New("comment has more than 255 characters")
-	case (c.User == "") != (c.PasswordFile == ""):
-		return errors.New("user and password_file go together; one of them is missing")
-	case (c.CertFile == "") != (c.KeyFile == ""):
-		return errors.New("cert_file and key_file go together; one of them is missing")
-	case c.User == "" && c.CertFile == "":
-		return errors.New("give user and password_file, cert_file and key_file, or both, to log in with")
 	}
 	return c.checkNames()
 }
@@ -165,40 +139,4 @@ func encodeName(secret string) string {
 		}
 	}
 	return b.String()
-}
-
-func (c *Config) client(settings deliver.Settings) (*js7joc.Client, error) {
-	base, err := url.Parse(c.URL)
-	if err != nil || base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, errors.New("url is not https://HOST:PORT, without a user, a query and a fragment")
-	}
-	secure := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(settings.Path(c.CAFile))
-		if err != nil {
-			return nil, fmt.Errorf("ca_file: %w", err)
-		}
-		secure.RootCAs = x509.NewCertPool()
-		if !secure.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("ca_file has no certificate in PEM")
-		}
-	}
-	if c.CertFile != "" {
-		certFile, keyFile := settings.Path(c.CertFile), settings.Path(c.KeyFile)
-		secure.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-			return &pair, err
-		}
-		if _, err := secure.GetClientCertificate(nil); err != nil {
-			return nil, fmt.Errorf("cert_file: %w", err)
-		}
-	}
-	return &js7joc.Client{
-		Base: base, User: c.User,
-		Password: func() (*secretbytes.Value, error) { return settings.ReadSecret(c.PasswordFile) },
-		HTTP: &http.Client{
-			Transport:     &http.Transport{TLSClientConfig: secure, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
 }

@@ -71,21 +71,12 @@ func New(settings deliver.Settings) (deliver.Destination, error) {
 		return nil, err
 	}
 	var err error
-	if d.client, err = d.config.client(settings); err != nil {
-		return nil, err
-	}
-	if d.config.PasswordFile != "" {
-		password, err := settings.ReadSecret(d.config.PasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("password_file: %w", err)
-		}
-		password.Wipe()
-	}
-	return d, nil
+	d.client, err = d.config.Access.Client(settings.Path, settings.ReadSecret)
+	return d, err
 }
 
 // Place implements deliver.Placed.
-func (d *Destination) Place() string { return d.config.URL + " " + d.config.JobResource }
+func (d *Destination) Place() string { return d.config.Access.URL + " " + d.config.JobResource }
 
 // Deliver implements deliver.Destination. It returns once the controllers have the
 // argument. A change that cannot be written, as its envelope is not text, is final;

@@ -349,3 +349,29 @@ func TestConfigRefuses(t *testing.T) {
 		t.Errorf("a name that is taken gives %v", err)
 	}
 }
+
+// A refused login is not repeated at once: the JOC Cockpit lets each one wait longer,
+// and those of everybody else with it.
+func TestRefusedLoginIsNotRepeated(t *testing.T) {
+	s := newSite(t)
+	s.Set(func(k *joctest.Knobs) { k.LoginPause = 20 * time.Millisecond })
+	d, err := js7joc.New(deliver.Settings{
+		Decode: func(into any) error {
+			return yaml.Load([]byte("url: "+s.URL+"\n"+account+"controllers: [c1]\njob_resource: "+resource+"\n"), into, yaml.WithKnownFields())
+		},
+		Path:       func(name string) string { return filepath.Join(s.dir, name) },
+		ReadSecret: func(string) (*secretbytes.Value, error) { return secretbytes.New([]byte("wrong")), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		_, err := d.Deliver(t.Context(), delivertest.Set(t, "prod/db", int64(i+1), 10))
+		if after, ok := errors.AsType[*deliver.AfterError](err); !ok || time.Until(after.At) < 10*time.Minute || !strings.Contains(err.Error(), "refused the login (401)") {
+			t.Errorf("error %v", err)
+		}
+		if calls := s.Calls("authentication/login"); calls != i+1 {
+			t.Errorf("%d logins for %d deliveries", calls, i+1)
+		}
+	}
+}

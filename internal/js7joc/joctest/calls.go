@@ -31,9 +31,20 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if name == "inventory/store" && before != nil {
 		before()
 	}
+	if name == "authentication/login" {
+		s.loggingIn.Lock()
+		defer s.loggingIn.Unlock()
+	}
 	s.mu.Lock()
 	answer := s.answer(r, name, body)
+	pause := s.pauseAfter(name, answer)
 	s.mu.Unlock()
+	if pause > 0 {
+		select {
+		case <-time.After(pause):
+		case <-r.Context().Done():
+		}
+	}
 	if answer.header != "" {
 		w.Header().Set("X-Access-Token", answer.header)
 	}
@@ -67,6 +78,9 @@ func (s *Server) answer(r *http.Request, name string, body []byte) reply {
 	if left > 0 {
 		s.sessions[token]--
 	}
+	if rest, is := strings.CutPrefix(name, "encipherment/"); is {
+		return s.encipherment(token, rest, body)
+	}
 	switch name {
 	case "inventory/read/configuration":
 		return s.read(body)
@@ -80,8 +94,25 @@ func (s *Server) answer(r *http.Request, name string, body []byte) reply {
 	return reply{status: http.StatusNotFound}
 }
 
+// pauseAfter is how long the answer to a refused login waits.
+func (s *Server) pauseAfter(name string, answer reply) time.Duration {
+	if name != "authentication/login" || answer.status != http.StatusUnauthorized {
+		return 0
+	}
+	if s.failures++; s.failures > 2 {
+		return 15 * s.knobs.LoginPause
+	}
+	return s.knobs.LoginPause
+}
+
 func (s *Server) login(r *http.Request, body []byte) reply {
 	user, password, ok := r.BasicAuth()
+	if !ok && s.knobs.CertificateUser != "" && len(r.TLS.PeerCertificates) > 0 {
+		ok, user = true, r.TLS.PeerCertificates[0].Subject.CommonName
+		if user == s.knobs.CertificateUser {
+			user, password = s.user, s.password
+		}
+	}
 	switch {
 	case !ok || len(body) > 0:
 		return invalid("JOC-400")
@@ -167,7 +198,7 @@ func (s *Server) change(token string, body []byte, do func([]byte) reply) reply 
 	case json.Unmarshal(body, &common) != nil || len(common.AuditLog.Comment) > 255:
 		return invalid("JOC-400")
 	case s.knobs.ReadOnly:
-		return reply{status: 403, body: map[string]any{"accessToken": token, "isPermitted": false, "message": "Access denied"}}
+		return denied(token)
 	case s.knobs.ForceComment && common.AuditLog.Comment == "":
 		return invalid("JOC-300")
 	case s.knobs.Approval:

@@ -5,6 +5,7 @@
 package joctest
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"log"
@@ -23,14 +24,27 @@ type Server struct {
 	user, password string
 	sessions       map[string]int // calls left; -1 for any number
 	resources      map[string]*resource
-	controllers    []string
-	background     sync.WaitGroup
-	knobs          Knobs
-	calls          map[string]int
+	certificates   map[string]*certificate
+	// failures are the logins that were refused. Logins wait for each other, and for
+	// the pause of one that is refused.
+	failures    int
+	loggingIn   sync.Mutex
+	controllers []string
+	background  sync.WaitGroup
+	knobs       Knobs
+	calls       map[string]int
 }
 
 // Knobs change how the server behaves from the next call on.
 type Knobs struct {
+	// CertificateUser is the common name of the client certificate that logs in
+	// without a password; empty for none.
+	CertificateUser string
+	// LoginPause is how long the answer to a refused login takes, for the third and
+	// each further one fifteen times as long.
+	LoginPause time.Duration
+	// NoCertificates: the account may not see encipherment certificates.
+	NoCertificates bool
 	// SecondFactor: a login gets no token.
 	SecondFactor bool
 	// SessionCalls ends each session after so many calls; 0 for never.
@@ -72,10 +86,13 @@ type resource struct {
 func New(user, password string, controllers ...string) *Server {
 	s := &Server{
 		user: user, password: password, controllers: controllers,
-		sessions: map[string]int{}, resources: map[string]*resource{}, calls: map[string]int{},
+		sessions: map[string]int{}, resources: map[string]*resource{}, certificates: map[string]*certificate{}, calls: map[string]int{},
 	}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // Connections that a test cuts are no news.
+	// Whoever shows a client certificate may be whom it names; who issued it is not
+	// looked at here.
+	s.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
 	s.StartTLS()
 	return s
 }

@@ -226,3 +226,64 @@ func TestDeployedBeforeItIs(t *testing.T) {
 		t.Errorf("history %v", answer)
 	}
 }
+
+// What the JOC Cockpit does with encipherment certificates: one block each, a Job
+// Resource of the alias's name, and a filter by alias that has no effect.
+func TestEncipherment(t *testing.T) {
+	c := newCaller(t)
+	const pem = `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`
+	c.Put("/else/mine", `{"TYPE":"JobResource","arguments":{"kept":"'x'"}}`)
+	store := func(text string) string {
+		return `{"certAlias":"mine","certificate":"` + text + `","jobResourceFolder":"/keys","privateKeyPath":"/k"}`
+	}
+	for name, body := range map[string]string{"two blocks": store(pem + pem), "none": store("x"), "no folder": `{"certAlias":"mine","certificate":"` + pem + `"}`} {
+		if status, _ := c.call("encipherment/certificate/store", body); status != 420 {
+			t.Errorf("%s gives %d", name, status)
+		}
+	}
+	if !c.Exists("/else/mine") {
+		t.Error("a refused call moved the Job Resource")
+	}
+	if status, _ := c.call("encipherment/certificate/store", store(pem)); status != 200 || c.Exists("/else/mine") || !c.Exists("/keys/mine") {
+		t.Errorf("stored with %d", status)
+	}
+	for _, want := range []string{`"kept"`, `"encipherment_certificate"`, `"encipherment_private_key_path"`, `"ENCIPHERMENT_CERTIFICATE"`} {
+		if !strings.Contains(c.Configuration("/keys/mine"), want) {
+			t.Errorf("the Job Resource has no %s", want)
+		}
+	}
+	c.PutCertificate("other", "x", "agent-2")
+	for range 2 {
+		if status, _ := c.call("encipherment/assignment/add", `{"certAlias":"mine","agentId":"agent-1"}`); status != 200 {
+			t.Errorf("assigned with %d", status)
+		}
+	}
+	for body, mappings := range map[string]int{`{"agentIds":[]}`: 2, `{"agentIds":["agent-1"]}`: 1, `{"certAliases":["mine"]}`: 2} {
+		status, answer := c.call("encipherment/assignment", body)
+		got, _ := answer["mappings"].([]any)
+		if status != 200 || len(got) != mappings {
+			t.Errorf("%s gives %d %v", body, status, answer)
+		}
+	}
+	for _, body := range []string{`{}`, `{"agentIds":[],"certAliases":[]}`} {
+		if status, _ := c.call("encipherment/assignment", body); status != 420 {
+			t.Errorf("%s gives %d", body, status)
+		}
+	}
+	for _, call := range []string{"encipherment/assignment/remove", "encipherment/certificate/delete"} {
+		body := `{"certAlias":"mine","agentId":"agent-1"}`
+		if strings.HasSuffix(call, "delete") {
+			body = `{"certAlias":"mine"}`
+		}
+		if status, _ := c.call(call, body); status != 200 {
+			t.Errorf("%s gives %d", call, status)
+		}
+	}
+	if _, _, ok := c.Encipherment("mine"); ok || !c.Exists("/keys/mine") {
+		t.Error("the certificate is there, or its Job Resource is not")
+	}
+	c.Set(func(k *joctest.Knobs) { k.NoCertificates = true })
+	if status, _ := c.call("encipherment/certificate", `{}`); status != 403 {
+		t.Errorf("without permission it gives %d", status)
+	}
+}
