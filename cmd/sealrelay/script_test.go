@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	services := &services{running: map[*testscript.TestScript]*running{}}
-	agents := newAgents()
+	agents, joc := newAgents(), cockpits{}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -57,6 +57,10 @@ func TestScripts(t *testing.T) {
 			"metric":        metric,
 			"decide":        decide,
 			"azure":         startAzure,
+			"joc":           joc.start,
+			"jocargument":   joc.argument,
+			"jocput":        joc.put,
+			"js7vectors":    js7Vectors,
 			"agentrun":      agents.run,
 			"agentstop":     agents.stop,
 			"agentkill":     agents.kill,

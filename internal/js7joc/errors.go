@@ -68,7 +68,7 @@ func explain(e *Error) string {
 	case http.StatusUnauthorized:
 		return "the JOC Cockpit refused the login (401): check user, password_file or the client certificate, and that the account is not blocked"
 	case http.StatusForbidden:
-		return "the account lacks a permission (403): it needs sos:products:joc:inventory:manage and :deploy, and the controllers' deployment"
+		return "the account lacks a permission (403): for Job Resources it needs sos:products:joc:inventory:manage and :deploy, and the controllers' deployment; for encipherment certificates sos:products:joc:administration:certificates:view and :manage"
 	case statusInvalid:
 		return explainCode(e.Code)
 	case statusApproval:

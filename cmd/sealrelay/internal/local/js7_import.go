@@ -37,20 +37,23 @@ type encryptedValue struct {
 func newJS7Import() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Tell of the encrypted values of exported Job Resources whom they are for",
+		Short: "Tell of the encrypted values of Job Resources whom they are for",
 		Long: `Read Job Resources that were exported from a JOC Cockpit, JSON files or folders of
-them, and list their encrypted arguments: the kind of key that each is for, and which
+them, or with --url those of a JOC Cockpit, by their paths or names, and list their encrypted arguments: the kind of key that each is for, and which
 certificates are of that kind. No private key is needed, and nothing is opened.
 
-Certificates are those of --cert, and those that the JOC Cockpit keeps in Job
-Resources, in the argument encipherment_certificate. A value names no key: of two
+Certificates are those of --cert, those that the JOC Cockpit keeps in Job Resources,
+in the argument encipherment_certificate, and with --url all that it keeps, with the
+agents that they are assigned to. A value names no key: of two
 certificates of one kind either may be the one. A value is a finding if it is damaged,
 if there is no certificate of its kind, or if each of them has expired or is weak.
 Exits with 4 if there is one.`,
-		Example: `  sealrelay js7 import export/ --cert agents/web.crt --cert agents/batch.crt`,
-		Args:    cli.Arguments(cobra.MinimumNArgs(1)),
+		Example: `  sealrelay js7 import export/ --cert agents/web.crt --cert agents/batch.crt
+  sealrelay js7 import --url https://joc.example.com:7443 --user reader --password-file joc.password /production/orders`,
+		Args: cli.Arguments(cobra.MinimumNArgs(1)),
 	}
 	certificates := cmd.Flags().StringArray("cert", nil, "`file` with the certificate of an agent; again for each")
+	from := addCockpitFlags(cmd)
 	asJSON := cli.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		site := &js7Site{now: time.Now()}
@@ -62,6 +65,12 @@ Exits with 4 if there is one.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
+		}
+		if from.access.URL != "" {
+			if err := site.ask(cmd.Context(), from, paths); err != nil {
+				return err
+			}
+			paths = nil
 		}
 		for _, path := range paths {
 			if err := site.read(path); err != nil {
@@ -154,9 +163,14 @@ func (s *js7Site) resource(file string, data []byte) error {
 	if arguments == nil {
 		arguments = found.Configuration.Arguments
 	}
-	s.resources = append(s.resources, jobResource{name, arguments})
-	if text, ok := expression.Unquote(arguments[certificateArgument]); ok {
-		if err := s.certificate(filepath.Base(name), []byte(text)); err != nil {
+	return s.add(jobResource{name, arguments})
+}
+
+// add takes a Job Resource, with the certificate that it may have.
+func (s *js7Site) add(resource jobResource) error {
+	s.resources = append(s.resources, resource)
+	if text, ok := expression.Unquote(resource.arguments[certificateArgument]); ok {
+		if err := s.certificate(filepath.Base(resource.name), []byte(text)); err != nil {
 			return fmt.Errorf("argument %s: %w", certificateArgument, err)
 		}
 	}
