@@ -62,6 +62,21 @@ func (r *Recipient) SealFile(src io.Reader, dst io.Writer) (string, error) {
 	return string(head.append(nil)), nil
 }
 
+// AsFile is a sealed value in file mode, without opening it: what JS7's own tool reads as
+// a file, with the first two fields of the value as its header. The errors are those of a
+// damaged envelope. A value larger than a command line takes can be read in no other way.
+func AsFile(envelope []byte) ([]byte, error) {
+	parsed, err := parseEnvelope(envelope)
+	if err != nil {
+		return nil, err
+	}
+	text := make([]byte, 0, len(parsed.ciphertext)/aes.BlockSize*blockText)
+	for rest := parsed.ciphertext; len(rest) > 0; rest = rest[aes.BlockSize:] {
+		text = base64.StdEncoding.AppendEncode(text, rest[:aes.BlockSize])
+	}
+	return text, nil
+}
+
 // OpenFile opens src, sealed with header, to dst, in constant memory. header
 // may have "enc:" before and a file name, which is not used, behind its two
 // fields. The classes of errors are those of Open. What is written is not yet

@@ -117,3 +117,31 @@ func FuzzOpenFile(f *testing.F) {
 		}
 	})
 }
+
+// TestAsFile: a sealed value in file mode is opened with its own header, and is what file
+// mode would have written.
+func TestAsFile(t *testing.T) {
+	for _, size := range []int{0, 1, 15, 16, 17, 1000, 200_000} {
+		recipient, identity := readPair(t, "p256")
+		plain := bytes.Repeat([]byte("x"), size)
+		envelope, err := recipient.Seal(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := AsFile(envelope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields := strings.Split(strings.TrimPrefix(string(envelope), "enc:"), " ")
+		if len(file) != (size/16+1)*24 || !strings.HasPrefix(fields[2], string(file[:21])) {
+			t.Errorf("%d bytes: the file has %d, or begins with something else than the value", size, len(file))
+		}
+		var opened bytes.Buffer
+		if err := identity.OpenFile(fields[0]+" "+fields[1], bytes.NewReader(file), &opened); err != nil || !bytes.Equal(opened.Bytes(), plain) {
+			t.Errorf("%d bytes: opened to %d, %v", size, opened.Len(), err)
+		}
+	}
+	if _, err := AsFile([]byte("enc:AAAA")); !errors.Is(err, crypto.ErrMalformed) {
+		t.Errorf("of nothing: %v", err)
+	}
+}

@@ -223,17 +223,18 @@ func (s *Store) Remove(ctx context.Context, removal stores.Removal) (stores.Outc
 	if removal.Purge {
 		outcome.Did = stores.DidPurge
 	}
-	if _, err := s.Lookup(ctx, removal.Alias); err != nil && !(errors.Is(err, stores.ErrNotFound) && removal.Purge) {
+	_, err := s.Lookup(ctx, removal.Alias)
+	if errors.Is(err, stores.ErrNotFound) && removal.Purge { // It may have been deleted before.
+		_, err = s.client.GetDeletedCertificate(ctx, removal.Alias, nil)
+		err = s.explain(err)
+	}
+	if err != nil {
 		return stores.Outcome{}, err
-	} else if err != nil { // It may have been deleted before, and is to be purged.
-		if _, err := s.client.GetDeletedCertificate(ctx, removal.Alias, nil); err != nil {
-			return stores.Outcome{}, s.explain(err)
-		}
 	}
 	if removal.DryRun {
 		return outcome, nil
 	}
-	err := azure.WhileBusy(ctx, func() error {
+	err = azure.WhileBusy(ctx, func() error {
 		_, err := s.client.DeleteCertificate(azure.Once(ctx), removal.Alias, nil)
 		return s.pace.Heed(err)
 	}, nil)

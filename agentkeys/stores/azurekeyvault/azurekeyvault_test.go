@@ -63,7 +63,7 @@ func (w *world) Do(r *http.Request) (*http.Response, error) {
 		w.mu.Unlock()
 	}()
 	if w.distance > 0 {
-		time.Sleep(w.distance)
+		<-time.After(w.distance)
 	}
 	if f := w.fault.Load(); f != nil {
 		if response := (*f)(r); response != nil {

@@ -40,7 +40,7 @@ func BenchmarkFleet(b *testing.B) {
 					delivery := delivertest.Set(b, fmt.Sprintf("fleet/%d", i), 1, 1000)
 					_, err := d.Deliver(b.Context(), delivery)
 					for later, ok := errors.AsType[*deliver.LaterError](err); ok; later, ok = errors.AsType[*deliver.LaterError](err) {
-						time.Sleep(time.Until(later.At()))
+						<-time.After(time.Until(later.At()))
 						_, err = d.Deliver(b.Context(), delivery)
 					}
 					if err != nil {

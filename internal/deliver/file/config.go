@@ -25,6 +25,10 @@ type Config struct {
 	// alone keeps the group. It takes the privilege to change owners, and
 	// Unix. Left out, they belong to whom the relay runs as.
 	Owner string `yaml:"owner"`
+	// JS7File lays out an envelope of format js7 in JS7's file mode as well, as
+	// NAME.js7file: what js7_decrypt.sh reads with --infile, for values that are too
+	// large for a command line. Default: false
+	JS7File bool `yaml:"js7_file"`
 }
 
 // ParseOwner reads "user", "user:group" or their numbers; nil for the empty text.

@@ -33,10 +33,12 @@ var started = time.Now()
 // exclude each other: there it is the outbox's lease that keeps one delivery
 // from being made twice at once.
 type Destination struct {
-	dir   string
-	file  durable.Options
-	made  durable.Options
-	sweep sync.Once
+	dir  string
+	file durable.Options
+	made durable.Options
+	// js7File: envelopes of format js7 are laid out in file mode too.
+	js7File bool
+	sweep   sync.Once
 }
 
 // New makes the destination of its part of the configuration.
@@ -64,6 +66,8 @@ func New(settings deliver.Settings) (deliver.Destination, error) {
 		dir:  filepath.Clean(settings.Path(config.Dir)),
 		file: durable.Options{Mode: mode, Owner: owner},
 		made: durable.Options{Mode: dirMode, Owner: owner},
+
+		js7File: config.JS7File,
 	}, nil
 }
 
@@ -91,6 +95,9 @@ func (d *Destination) Bring(ctx context.Context, delivery outbox.Delivery) (vers
 	place, err := layout.PlaceOf(delivery)
 	if err != nil {
 		return 0, err
+	}
+	if d.js7File {
+		place = place.WithJS7File()
 	}
 	unlock, err := layout.Lock(ctx, d.Place(), delivery.Secret)
 	if err != nil {

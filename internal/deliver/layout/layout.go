@@ -6,6 +6,10 @@
 // finds that its digest does not cover the envelope, and reads again. A delete
 // leaves the statement, which says so, as a tombstone: by it a late delivery of
 // an older version is known to be older.
+//
+// Where it is asked for, a/b.js7file has the envelope in JS7's file mode. It is replaced
+// last, and a reader sees by its first 21 characters, which are those of the value in
+// a/b.js7 too, whether it goes with that.
 package layout
 
 import (
@@ -15,6 +19,7 @@ import (
 	"io/fs"
 
 	"github.com/sealrelay/sealrelay/crypto/formats"
+	"github.com/sealrelay/sealrelay/crypto/js7"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/outbox"
@@ -77,7 +82,7 @@ func (p *Place) Put(ctx context.Context, folder Folder) (version int64, err erro
 
 // look says what there is of the pairs of all formats, by name.
 func (p *Place) look(folder Folder) (map[string]fs.FileInfo, error) {
-	var names []string
+	names := []string{p.name + js7FileSuffix}
 	for _, format := range formats.All {
 		names = append(names, p.name+format.Extension, p.name+format.Extension+statementSuffix)
 	}
@@ -97,7 +102,7 @@ func (p *Place) look(folder Folder) (map[string]fs.FileInfo, error) {
 // files are those that the version has, whose names are free or taken by files.
 func (p *Place) files(there map[string]fs.FileInfo) ([]File, error) {
 	envelope := p.name + p.extension
-	for _, name := range []string{envelope + statementSuffix, envelope} {
+	for _, name := range []string{envelope + statementSuffix, envelope, p.name + js7FileSuffix} {
 		if info := there[name]; info != nil && !info.Mode().IsRegular() {
 			return nil, conflict(fmt.Sprintf("%q is a %s where a file should be; remove it, then retry the delivery", name, kind(info)))
 		}
@@ -106,7 +111,15 @@ func (p *Place) files(there map[string]fs.FileInfo) ([]File, error) {
 	if p.delivery.Operation == string(hooks.Delete) {
 		return files, nil
 	}
-	return append(files, File{envelope, p.delivery.Envelope}), nil
+	files = append(files, File{envelope, p.delivery.Envelope})
+	if !p.js7File || p.delivery.Format != js7.Format.Name {
+		return files, nil
+	}
+	text, err := js7.AsFile(p.delivery.Envelope)
+	if err != nil {
+		return nil, deliver.Final(fmt.Errorf("the envelope in file mode: %w", err))
+	}
+	return append(files, File{p.name + js7FileSuffix, text}), nil
 }
 
 // removeOthers removes what the version has no use for: the pairs of other

@@ -27,6 +27,17 @@ type Place struct {
 	// after it.
 	name, extension string
 	delivery        outbox.Delivery
+	// js7File: an envelope of format js7 is there in file mode too.
+	js7File bool
+}
+
+// js7FileSuffix follows the common name in that of the envelope in JS7's file mode.
+const js7FileSuffix = ".js7file"
+
+// WithJS7File has an envelope of format js7 there in JS7's file mode too.
+func (p *Place) WithJS7File() *Place {
+	p.js7File = true
+	return p
 }
 
 // PlaceOf is the place of a delivery. The error is final: a name that leads out
