@@ -7,7 +7,8 @@ import (
 )
 
 // Store is a certificate store: one entry that names the kind (azure-key-vault,
-// directory, jks, js7-joc, pkcs12, ssh, tls) and has its settings, beside these.
+// directory, jks, js7-joc, pkcs12, script, ssh,
+// tls) and has its settings, beside these.
 type Store struct {
 	// Every is how often the keys that agents have from it are looked at. At least
 	// 10s. Default: 5m

@@ -12,6 +12,7 @@ import (
 	"github.com/sealrelay/sealrelay/agentkeys/stores/directory"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/js7joc"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/keystore"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/script"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/ssh"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/tls"
 	"github.com/sealrelay/sealrelay/internal/azure"
@@ -42,6 +43,9 @@ var All = map[string]func(Settings) (stores.Store, error){
 	},
 	"pkcs12": newKeystore(keystore.PKCS12),
 	"jks":    newKeystore(keystore.JKS),
+	"script": func(s Settings) (stores.Store, error) {
+		return decoded(s, func(c script.Config) (stores.Store, error) { return script.New(c) })
+	},
 	"ssh": func(s Settings) (stores.Store, error) {
 		return decoded(s, func(c ssh.Config) (stores.Store, error) {
 			c.KnownHosts = s.Path(c.KnownHosts)

@@ -43,6 +43,7 @@ var sections = []section{
 	{"Store of kind directory", "../../agentkeys/stores/directory", []string{"Config"}},
 	{"Store of kinds pkcs12 and jks", "../../agentkeys/stores/keystore", []string{"Config"}},
 	{"Store of kind js7-joc", "../../agentkeys/stores/js7joc", []string{"Config"}},
+	{"Store of kind script", "../../agentkeys/stores/script", []string{"Config"}},
 	{"Store of kind ssh", "../../agentkeys/stores/ssh", []string{"Config"}},
 	{"Store of kind tls", "../../agentkeys/stores/tls", []string{"Config"}},
 	{"Source", ".", []string{"Source"}},

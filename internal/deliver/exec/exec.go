@@ -15,17 +15,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/sealrelay/sealrelay/internal/deliver"
 	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/subprocess"
 )
 
-// lingerFor is how long a command that has ended may leave its standard error
-// open, in a process that it started.
-const lingerFor = time.Second
+// maxLine bounds what is told of what a command said last, in bytes.
+const maxLine = 200
 
 // finalCodes are the exit codes that no repetition mends, as sysexits.h of BSD
 // names them.
@@ -35,10 +34,6 @@ var finalCodes = map[int]string{
 	77: "permission denied",
 	78: "configuration error",
 }
-
-// inherited is what a command gets of the service's own environment, which may
-// hold credentials.
-var inherited = []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR", "SYSTEMROOT", "TEMP"}
 
 // Destination is a command. It is safe for concurrent use; runs for different
 // secrets may be under way at once.
@@ -85,15 +80,10 @@ func (d *Destination) Deliver(ctx context.Context, delivery outbox.Delivery) (re
 
 // run runs the command and returns what it said last, to be put behind a reason.
 func (d *Destination) run(ctx context.Context, delivery outbox.Delivery) (said string, err error) {
-	cmd := exec.CommandContext(ctx, d.command[0], d.command[1:]...)
-	cmd.Env = environment(delivery)
+	cmd, output := subprocess.Command(ctx, d.command, environment(delivery)...)
 	cmd.Stdin = bytes.NewReader(delivery.Envelope)
-	var output tail
-	cmd.Stderr = &output
-	cmd.WaitDelay = lingerFor
-	group(cmd)
 	err = cmd.Run()
-	if line := output.line(); line != "" {
+	if line := deliver.Line(output.Last(), maxLine); line != "" {
 		said = ": " + line
 	}
 	return said, err
@@ -112,13 +102,7 @@ func failure(state *os.ProcessState, said string) error {
 
 // environment is all that the command gets to know beside the envelope.
 func environment(d outbox.Delivery) []string {
-	var env []string
-	for _, name := range inherited {
-		if value, set := os.LookupEnv(name); set {
-			env = append(env, name+"="+value)
-		}
-	}
-	return slices.Concat(env, []string{
+	return []string{
 		"SEALRELAY_AGENT=" + d.Agent,
 		"SEALRELAY_SECRET=" + d.Secret,
 		"SEALRELAY_VERSION=" + strconv.FormatInt(d.Version, 10),
@@ -126,5 +110,5 @@ func environment(d outbox.Delivery) []string {
 		"SEALRELAY_FORMAT=" + d.Format,
 		"SEALRELAY_KEY_ID=" + d.KeyID,
 		"SEALRELAY_STATEMENT=" + d.Statement,
-	})
+	}
 }

@@ -1,4 +1,4 @@
-package exec
+package subprocess
 
 import (
 	"os/exec"
