@@ -335,19 +335,31 @@ func Read(ctx context.Context, client *azsecrets.Client, pace *azure.Pace, prefi
 	case missing:
 		return Copy{}, err
 	}
+	envelope, err := Envelope(ctx, client, pace, name, there)
+	if err != nil {
+		return Copy{}, err
+	}
+	return Copy{Envelope: envelope, Statement: there.Statement()}, nil
+}
+
+// Envelope is the one that a secret of the vault holds, put together of its parts if it
+// has several. A part that is gone is azure.ErrNotFound.
+func Envelope(ctx context.Context, client *azsecrets.Client, pace *azure.Pace, name string, there Held) ([]byte, error) {
 	text := there.Value
 	if there.Parts() > 1 {
+		var err error
 		if text, err = join(ctx, client, pace, name, there); err != nil {
-			return Copy{}, err
+			return nil, err
 		}
 	}
-	out := Copy{Envelope: []byte(text), Statement: there.Statement()}
-	if there.Tags[tagEncoding] == inBase64 {
-		if out.Envelope, err = base64.StdEncoding.DecodeString(text); err != nil {
-			return Copy{}, fmt.Errorf("%w: it is not base64", ErrDamaged)
-		}
+	if there.Tags[tagEncoding] != inBase64 {
+		return []byte(text), nil
 	}
-	return out, nil
+	envelope, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it is not base64", ErrDamaged)
+	}
+	return envelope, nil
 }
 
 // join reads the parts, each in the version that was written for this one: the parts

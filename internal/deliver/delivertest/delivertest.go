@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) Target) {
 		{"Cancelled", cancelled},
 		{"ManyAtOnce", manyAtOnce},
 		{"OneSecretAtOnce", oneSecretAtOnce},
+		{"Verify", verified},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			target := open(t)
@@ -252,4 +253,39 @@ func oneSecretAtOnce(t *testing.T, target Target) {
 	}
 	group.Wait()
 	target.want(t, Set(t, "prod/db", versions, 1000))
+}
+
+// verified is for those that are deliver.Verifiable.
+func verified(t *testing.T, target Target) {
+	verifiable, ok := target.Destination.(deliver.Verifiable)
+	if !ok {
+		t.Skip("a destination of this kind cannot look at what it delivered")
+	}
+	set, newer, gone := Set(t, "prod/db", 2, 100), Set(t, "prod/db", 3, 90_000), Delete(t, "prod/db", 4)
+	state := func(d outbox.Delivery, delivered int64, want deliver.FindingState) {
+		t.Helper()
+		d.DeliveredVersion = delivered
+		finding, err := verifiable.Verify(t.Context(), d)
+		if err != nil || finding.State != want || (finding.Detail == "") != (want == deliver.Intact) {
+			t.Errorf("version %d of which %d is delivered is found %s (%q), error %v; want %s", d.Version, delivered, finding.State, finding.Detail, err, want)
+		}
+	}
+	state(set, 2, deliver.Missing)
+	target.deliver(t, set)
+	state(set, 2, deliver.Intact)
+	state(newer, 2, deliver.Intact) // The newer one is still to come.
+	state(newer, 3, deliver.Older)
+	state(Set(t, "prod/db", 1, 100), 1, deliver.Changed)
+	target.deliver(t, newer)
+	state(newer, 3, deliver.Intact)
+	state(gone, 4, deliver.Older)
+	target.deliver(t, gone)
+	state(gone, 4, deliver.Intact)
+	state(gone, 3, deliver.Intact) // It came just now.
+	back := Set(t, "prod/db", 5, 100)
+	target.deliver(t, back)
+	state(back, 5, deliver.Intact)
+	state(Set(t, "other", 1, 10), 1, deliver.Missing)
+	// Nothing was written by looking.
+	target.want(t, back)
 }
