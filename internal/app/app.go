@@ -194,7 +194,7 @@ func (a *App) newDispatcher() (*deliver.Dispatcher, error) {
 	return deliver.New(deliver.Options{
 		Outbox: a.store,
 		Resolve: func(agent, destination string) (deliver.Destination, error) {
-			return a.built.Load().resolve(agent, destination)
+			return a.built.Load().Destination(agent, destination)
 		},
 		Workers:        d.Workers,
 		PerDestination: d.PerDestination,

@@ -62,7 +62,7 @@ func TestDeliversAndReloads(t *testing.T) {
 	if exists(filepath.Join(r.dir, "other")) {
 		t.Error("a reload moved the outbox")
 	}
-	if _, err := r.built.Load().resolve("batch", "folder"); err == nil || !strings.Contains(err.Error(), "add it again and retry") {
+	if _, err := r.built.Load().Destination("batch", "folder"); err == nil || !strings.Contains(err.Error(), "add it again and retry") {
 		t.Errorf("a destination that is gone: %v", err)
 	}
 }

@@ -311,8 +311,8 @@ func (b *builder) routes() []intake.Route {
 	return out
 }
 
-// resolve finds the destination of a delivery.
-func (b *Built) resolve(agent, destination string) (deliver.Destination, error) {
+// Destination finds the destination of a delivery.
+func (b *Built) Destination(agent, destination string) (deliver.Destination, error) {
 	found, ok := b.destinations[place{agent, destination}]
 	if !ok {
 		return nil, fmt.Errorf("the configuration has no destination %q of agent %q; add it again and retry, or leave it dead", destination, agent)

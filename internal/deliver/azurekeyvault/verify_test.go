@@ -79,6 +79,17 @@ func TestVerifyChanged(t *testing.T) {
 			check("officer", false)
 			w.grant(azuretest.Reader...)
 			check("reader", test.unseen)
+
+			// Delivered again, it is as it should be, but for what is not the relay's to decide.
+			w.grant(azuretest.SecretsOfficer...)
+			d := w.open(t, azurekeyvault.Config{SoftDeleted: "recover"})
+			_, err := d.Deliver(t.Context(), last)
+			if test.change == nil || says == `no tag "sealrelay"` {
+				return
+			}
+			if finding, verifyErr := d.(deliver.Verifiable).Verify(t.Context(), last); err != nil || verifyErr != nil || finding.State != deliver.Intact {
+				t.Errorf("delivered again: error %v; it is then %s (%s), error %v", err, finding.State, finding.Detail, verifyErr)
+			}
 		})
 	}
 }

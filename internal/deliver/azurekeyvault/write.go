@@ -155,7 +155,8 @@ func (d *Destination) undelete(ctx context.Context, name string, delivery outbox
 
 // delete writes that the secret was deleted, and then takes its copy away.
 func (d *Destination) delete(ctx context.Context, name string, delivery outbox.Delivery, there found) error {
-	if there.deletion == nil || there.deletion.Statement() != delivery.Statement {
+	// One that somebody disabled has no value either.
+	if there.deletion == nil || there.deletion.Statement() != delivery.Statement || there.deletion.Value != delivery.Statement {
 		value, err := sealed.EncodeDeletion(d.owner, delivery, d.config.Tags)
 		if err != nil {
 			return deliver.Final(err)

@@ -17,7 +17,7 @@ import (
 )
 
 func newDeliveries() *cobra.Command {
-	return cli.Parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesRetry(),
+	return cli.Parent("deliveries", "Look at what reached whom, and try again", newDeliveriesList(), newDeliveriesShow(), newDeliveriesVerify(), newDeliveriesRetry(),
 		newDeliveriesPause(), newDeliveriesResume(), newDeliveriesExport(), newDeliveriesImport())
 }
 
