@@ -140,7 +140,7 @@ func TestVerifyAtOnce(t *testing.T) {
 				<-ctx.Done()
 				return deliver.Finding{}, ctx.Err()
 			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return deliver.Finding{State: deliver.Intact}, nil
 		}
 		next := 0
