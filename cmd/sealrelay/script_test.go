@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	services := &services{running: map[*testscript.TestScript]*running{}}
-	agents, joc := newAgents(), cockpits{}
+	agents, joc, authorities := newAgents(), cockpits{}, newAuthorities()
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -61,6 +61,8 @@ func TestScripts(t *testing.T) {
 			"jocargument":   joc.argument,
 			"jocput":        joc.put,
 			"js7vectors":    js7Vectors,
+			"stepca":        authorities.start,
+			"stepsign":      authorities.sign,
 			"agentrun":      agents.run,
 			"agentstop":     agents.stop,
 			"agentkill":     agents.kill,
