@@ -79,8 +79,12 @@ func (a *authorities) start(ts *testscript.TestScript, neg bool, args []string) 
 	var logged bytes.Buffer
 	process.Stdout, process.Stderr = &logged, &logged
 	ts.Check(process.Start())
-	exited := make(chan error, 1)
-	go func() { exited <- process.Wait() }()
+	var ended error
+	exited := make(chan struct{})
+	go func() {
+		ended = process.Wait()
+		close(exited)
+	}()
 	ts.Defer(func() {
 		started.client.CloseIdleConnections()
 		_ = process.Process.Kill()
@@ -92,9 +96,8 @@ func (a *authorities) start(ts *testscript.TestScript, neg bool, args []string) 
 	for !started.healthy() {
 		select {
 		case <-tick.C:
-		case err := <-exited:
-			exited <- err
-			ts.Fatalf("step-ca ended (%v): %s", err, logged.String())
+		case <-exited:
+			ts.Fatalf("step-ca ended (%v): %s", ended, logged.String())
 		case <-deadline.C:
 			ts.Fatalf("step-ca does not answer")
 		}
