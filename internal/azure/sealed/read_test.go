@@ -67,4 +67,19 @@ func TestReadDamaged(t *testing.T) {
 			}
 		})
 	}
+
+	// A disabled deletion does not hide what is there.
+	value, no := "newer", false
+	name := sealed.Name("p-", "here")
+	for _, secret := range []string{name, sealed.Deletion(name)} {
+		if _, err := client.SetSecret(t.Context(), secret, azsecrets.SetSecretParameters{Value: &value}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.UpdateSecretProperties(t.Context(), sealed.Deletion(name), "", azsecrets.UpdateSecretPropertiesParameters{SecretAttributes: &azsecrets.SecretAttributes{Enabled: &no}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := sealed.Read(t.Context(), client, account.Pace(vault), "p-", "here"); err != nil || string(got.Envelope) != value {
+		t.Errorf("beside a disabled deletion there is %q, %v", got.Envelope, err)
+	}
 }

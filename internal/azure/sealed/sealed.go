@@ -330,7 +330,9 @@ func Read(ctx context.Context, client *azsecrets.Client, pace *azure.Pace, prefi
 	switch {
 	case goneErr == nil && (missing || gone.Version() > there.Version()):
 		return Copy{Statement: gone.Value}, nil
-	case goneErr != nil && !errors.Is(goneErr, azure.ErrNotFound):
+	case goneErr != nil && !errors.Is(goneErr, azure.ErrNotFound) && !errors.Is(goneErr, azure.ErrDisabled):
+		// One that somebody disabled says nothing any longer, and must not keep a newer
+		// copy from being read: by its statement an older one is known to be older.
 		return Copy{}, goneErr
 	case missing:
 		return Copy{}, err
