@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
+	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/adapters"
@@ -40,6 +41,8 @@ type Built struct {
 	callers map[string]*mailbox.Agent
 	// tokens are those of the admin API.
 	tokens []httpapi.Token
+	// stores are those of the configuration, by name.
+	stores map[string]stores.Store
 	// asksClient says that some source or agent needs a TLS client certificate.
 	asksClient bool
 }
@@ -49,7 +52,7 @@ type Built struct {
 // is wrong. A key that fails the policy is no error: see agentkeys.NewKey.
 func Build(cfg *config.Config) (*Built, error) {
 	b := &builder{cfg: cfg, destinations: map[place]deliver.Destination{}, rates: map[place]float64{}, places: map[string]place{}}
-	b.checkStores()
+	opened := b.openStores()
 	sources := b.sources()
 	registry, escrow := b.registry(), b.escrow()
 	callers, tokens := b.callers(registry), b.tokens()
@@ -62,6 +65,7 @@ func Build(cfg *config.Config) (*Built, error) {
 		rates:        b.rates,
 		callers:      callers,
 		tokens:       tokens,
+		stores:       opened,
 		asksClient:   slices.ContainsFunc(sources, asksClient) || slices.ContainsFunc(slices.Collect(maps.Values(cfg.Agents)), agentAsksClient),
 	}, nil
 }

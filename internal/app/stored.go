@@ -44,7 +44,7 @@ func OpenStore(cfg *config.Config, name string) (stores.Store, error) {
 // Azure is the configuration's account.
 func Azure(cfg *config.Config) (*azure.Account, error) { return (&builder{cfg: cfg}).azure() }
 
-// store opens a store of the configuration, each time anew.
+// store opens a store of the configuration.
 func (b *builder) store(name string) (stores.Store, error) {
 	from, ok := b.cfg.Stores[name]
 	if !ok {
@@ -57,12 +57,15 @@ func (b *builder) store(name string) (stores.Store, error) {
 	return storekinds.New(kind, storekinds.Settings{Decode: settings.Decode, Path: b.cfg.Path, Azure: b.azure})
 }
 
-// checkStores opens every store once, so that what is wrong with its settings is known.
-func (b *builder) checkStores() {
+// openStores opens every store, with the account that the destinations have too.
+func (b *builder) openStores() map[string]stores.Store {
+	opened := map[string]stores.Store{}
 	for _, name := range slices.Sorted(maps.Keys(b.cfg.Stores)) {
-		_, err := b.store(name)
+		store, err := b.store(name)
 		b.add("store "+name, err)
+		opened[name] = store
 	}
+	return opened
 }
 
 // storedKey is the text of a key that is taken from a store, as it was last read.
@@ -133,11 +136,10 @@ type storeProblem struct {
 
 // readStores reads the keys of those stores that are due, and keeps what is known of
 // the others and of those that cannot be read.
-func readStores(ctx context.Context, cfg *config.Config, known map[config.StoreKey]config.Stored, due func(store string) bool) (stored map[config.StoreKey]config.Stored, problems []storeProblem) {
+func readStores(ctx context.Context, cfg *config.Config, open func(name string) (stores.Store, error), known map[config.StoreKey]config.Stored, due func(store string) bool) (stored map[config.StoreKey]config.Stored, problems []storeProblem) {
 	stored = map[config.StoreKey]config.Stored{}
 	var mu sync.Mutex
 	var group sync.WaitGroup
-	b := &builder{cfg: cfg}
 	byStore := map[string][]config.StoreKey{}
 	for _, key := range cfg.StoreKeys() {
 		if last, ok := known[key]; ok {
@@ -148,7 +150,7 @@ func readStores(ctx context.Context, cfg *config.Config, known map[config.StoreK
 		}
 	}
 	for name, wanted := range byStore {
-		store, err := b.store(name)
+		store, err := open(name)
 		group.Go(func() {
 			for _, key := range wanted {
 				found, err := config.Stored{}, err
@@ -228,7 +230,7 @@ func ReadStores(ctx context.Context, cfg *config.Config, warn func(message strin
 	}
 	ctx, cancel := context.WithTimeout(ctx, readStoresWithin)
 	defer cancel()
-	stored, problems := readStores(ctx, cfg, known, func(string) bool { return true })
+	stored, problems := readStores(ctx, cfg, (&builder{cfg: cfg}).store, known, func(string) bool { return true })
 	var errs []error
 	for _, p := range problems {
 		text := fmt.Sprintf("store %s: alias %s: %v", p.Store, p.Alias, p.err)
@@ -291,9 +293,17 @@ func (a *App) readStoresDue(ctx context.Context, now time.Time, next map[string]
 		return
 	}
 	known, _ := cfg.Stored()
+	opened := a.built.Load().stores
+	open := func(name string) (stores.Store, error) {
+		store, ok := opened[name]
+		if !ok { // What is read is thrown away below.
+			return nil, errors.New("another configuration is being put in force")
+		}
+		return store, nil
+	}
 	within, cancel := context.WithTimeout(ctx, readStoresWithin)
 	defer cancel()
-	stored, problems := readStores(within, cfg, known, func(name string) bool { return due[name] })
+	stored, problems := readStores(within, cfg, open, known, func(name string) bool { return due[name] })
 	if ctx.Err() != nil {
 		return
 	}

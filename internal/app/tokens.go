@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/verify"
 	"github.com/sealrelay/sealrelay/internal/httpapi"
@@ -44,5 +45,10 @@ func (a *App) adminOptions() httpapi.AdminOptions {
 		Tokens: func() []httpapi.Token { return a.built.Load().tokens },
 		Keys:   func() []standing.Key { return ShownKeys(a.built.Load().Rules.Registry(), time.Now()) },
 		Known:  func(at outbox.Destination) error { return a.latest.Load().Known(at.Agent, at.Destination) },
+		Stores: func() []standing.CertificateStore { return standing.Stores(a.latest.Load()) },
+		Store: func(name string) (stores.Store, bool) {
+			store, ok := a.built.Load().stores[name]
+			return store, ok
+		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/standing"
 )
@@ -31,7 +32,10 @@ type AdminOptions struct {
 	// Known says what of the configuration is missing: the agent, or the
 	// destination if one is named. What is mistyped would stop nothing.
 	Known func(outbox.Destination) error
-	Log   zerolog.Logger
+	// Stores are those of the configuration, Store one of them by its name.
+	Stores func() []standing.CertificateStore
+	Store  func(name string) (stores.Store, bool)
+	Log    zerolog.Logger
 }
 
 // NewAdmin makes the handler of the admin listener: /healthz says that the
@@ -51,6 +55,8 @@ func NewAdmin(o AdminOptions) http.Handler {
 	e.GET("/v1/agents", o.authorised(Viewer, o.listAgents))
 	e.POST("/v1/agents/:agent/quarantine", o.authorised(Operator, o.quarantine))
 	e.POST("/v1/agents/:agent/release", o.authorised(Operator, o.release))
+	e.GET("/v1/stores", o.authorised(Viewer, o.listStores))
+	e.GET("/v1/stores/:store/entries", o.authorised(Viewer, o.inventory))
 	e.GET("/v1/audit", o.authorised(Viewer, o.listAudit))
 	return e
 }

@@ -1,9 +1,11 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/hooks/verify"
 	"github.com/sealrelay/sealrelay/internal/audit"
@@ -71,6 +74,13 @@ func operate(t *testing.T) operated {
 				return nil
 			}
 			return errors.New("the configuration has no such agent")
+		},
+		Stores: func() []standing.CertificateStore {
+			return []standing.CertificateStore{{Name: "certificates", Kind: "directory"}}
+		},
+		Store: func(name string) (stores.Store, bool) {
+			kept, ok := map[string]stores.Store{"certificates": storeOf{}, "away": storeOf{errors.New("no route to it")}}[name]
+			return kept, ok
 		},
 		Metrics: http.NotFoundHandler(), Log: zerolog.Nop(),
 	})}
@@ -270,6 +280,41 @@ func auditRows(t *testing.T, store outbox.Outbox) (n int) {
 }
 
 // TestOpenAPI: the document has the addresses of both listeners, and no others.
+// storeOf is a store with one entry, whose list then breaks off with the error if there
+// is one.
+type storeOf struct{ err error }
+
+func (s storeOf) Inventory(context.Context) iter.Seq2[stores.Entry, error] {
+	return func(yield func(stores.Entry, error) bool) {
+		if yield(stores.Entry{Alias: "web", Problem: stores.ErrUnreadable}, nil) && s.err != nil {
+			yield(stores.Entry{}, s.err)
+		}
+	}
+}
+
+func (storeOf) Lookup(context.Context, string) (stores.Entry, error) {
+	return stores.Entry{}, stores.ErrNotFound
+}
+
+// TestAdminAPIStores: a store is listed whole or not at all.
+func TestAdminAPIStores(t *testing.T) {
+	o := operate(t)
+	listed := answered[struct{ Stores []standing.CertificateStore }](t, o, http.MethodGet, "/v1/stores", "")
+	if len(listed.Stores) != 1 || listed.Stores[0].Name != "certificates" {
+		t.Errorf("the stores are %+v", listed)
+	}
+	entries := answered[struct{ Entries []standing.StoreEntry }](t, o, http.MethodGet, "/v1/stores/certificates/entries", "")
+	if len(entries.Entries) != 1 || entries.Entries[0].Alias != "web" || entries.Entries[0].Problem == "" {
+		t.Errorf("the entries are %+v", entries)
+	}
+	refuses(t, o.do(t, viewerToken, http.MethodGet, "/v1/stores/none/entries", ""), 404, "unknown-store")
+	refuses(t, o.do(t, viewerToken, http.MethodGet, "/v1/stores/away/entries", ""), 502, "store")
+	refuses(t, o.do(t, "", http.MethodGet, "/v1/stores/certificates/entries", ""), 401, "not-authenticated")
+	if w := o.do(t, viewerToken, http.MethodGet, "/v1/stores/away/entries", ""); !strings.Contains(w.Body.String(), "no route to it") || strings.Contains(w.Body.String(), `"web"`) {
+		t.Errorf("the answer is %s", w.Body)
+	}
+}
+
 func TestOpenAPI(t *testing.T) {
 	admin := operate(t)
 	w := admin.do(t, "", http.MethodGet, "/openapi.json", "")

@@ -50,6 +50,8 @@ var (
 	errRole           = &kind{status: http.StatusForbidden, slug: "role", title: "the token's role only looks; this needs one of the role operator"}
 	errNoDelivery     = &kind{status: http.StatusNotFound, slug: "no-delivery", title: "there is no such delivery; GET /v1/deliveries has those there are"}
 	errUnknownAgent   = &kind{status: http.StatusNotFound, slug: "unknown-agent", title: "the configuration has no such agent or destination"}
+	errUnknownStore   = &kind{status: http.StatusNotFound, slug: "unknown-store", title: "the configuration has no such store; GET /v1/stores has those there are"}
+	errStore          = &kind{status: http.StatusBadGateway, slug: "store", title: "the store cannot be listed now"}
 	errNotQuarantined = &kind{status: http.StatusConflict, slug: "not-quarantined", title: "the agent is not in quarantine; GET /v1/agents names those that are"}
 )
 

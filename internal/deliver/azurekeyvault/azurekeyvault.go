@@ -36,23 +36,15 @@ type Destination struct {
 	owner  sealed.Owner
 
 	mu sync.Mutex
-	// turns has those secrets that are being worked on.
-	turns map[string]*turn
 	// written are the statements that were written last, by secret, where nothing may
 	// be read: about a kilobyte each.
 	written map[string]string
 }
 
-// turn is held by whoever works on a secret.
-type turn struct {
-	sync.Mutex
-	users int
-}
-
 // New makes the destination of its part of the configuration, with the account that
 // everything of Azure is done with.
 func New(settings deliver.Settings, azure func() (*azure.Account, error)) (deliver.Destination, error) {
-	d := &Destination{turns: map[string]*turn{}, written: map[string]string{}}
+	d := &Destination{written: map[string]string{}}
 	if err := settings.Decode(&d.config); err != nil {
 		return nil, err
 	}
@@ -86,8 +78,13 @@ func (d *Destination) Deliver(ctx context.Context, delivery outbox.Delivery) (re
 	if until, paused := d.pace.Paused(); paused {
 		return "", deliver.Later(azure.ErrThrottled, until)
 	}
+	// A configuration that is reloaded makes another Destination of the same place.
+	unlock, err := layout.Lock(ctx, d.Place(), delivery.Secret)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	name := sealed.Name(d.config.Prefix, delivery.Secret)
-	defer d.take(name)()
 	there, err := d.look(ctx, name, delivery)
 	if err != nil {
 		return "", judge(err)
@@ -110,27 +107,6 @@ func (d *Destination) Deliver(ctx context.Context, delivery outbox.Delivery) (re
 		d.mu.Unlock()
 	}
 	return "", nil
-}
-
-// take waits for the turn to work on a secret and returns what gives it back.
-func (d *Destination) take(name string) (give func()) {
-	d.mu.Lock()
-	mine := d.turns[name]
-	if mine == nil {
-		mine = &turn{}
-		d.turns[name] = mine
-	}
-	mine.users++
-	d.mu.Unlock()
-	mine.Lock()
-	return func() {
-		mine.Unlock()
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if mine.users--; mine.users == 0 {
-			delete(d.turns, name)
-		}
-	}
 }
 
 // judge says when an error is worth another attempt.

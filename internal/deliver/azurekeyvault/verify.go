@@ -11,6 +11,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/azure"
 	"github.com/sealrelay/sealrelay/internal/azure/sealed"
 	"github.com/sealrelay/sealrelay/internal/deliver"
+	"github.com/sealrelay/sealrelay/internal/deliver/layout"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
@@ -18,8 +19,12 @@ import (
 // stands beside them, as also with set_only: a value that was exchanged under the same
 // tags is not seen then. While the vault is throttled it waits.
 func (d *Destination) Verify(ctx context.Context, delivery outbox.Delivery) (deliver.Finding, error) {
+	unlock, err := layout.Lock(ctx, d.Place(), delivery.Secret)
+	if err != nil {
+		return deliver.Finding{}, err
+	}
+	defer unlock()
 	name := sealed.Name(d.config.Prefix, delivery.Secret)
-	defer d.take(name)()
 	for try := 1; ; try++ {
 		finding, err := d.verify(ctx, name, delivery)
 		// What is asked next waits for the end of the pause.

@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealrelay/sealrelay/agentkeys"
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
 func newStores() *cobra.Command {
@@ -49,20 +47,7 @@ func newStoresList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		views := []storeView{}
-		for _, name := range slices.Sorted(maps.Keys(cfg.Stores)) {
-			kind, _, err := cfg.Stores[name].Place()
-			if err != nil {
-				return err
-			}
-			view := storeView{Name: name, Kind: kind, Every: cfg.Stores[name].Every.String(), Keys: []string{}}
-			for _, key := range cfg.StoreKeys() {
-				if key.Store == name {
-					view.Keys = append(view.Keys, key.Alias)
-				}
-			}
-			views = append(views, view)
-		}
+		views := standing.Stores(cfg)
 		if *asJSON {
 			return cli.PrintJSON(cmd, views)
 		}
@@ -73,81 +58,6 @@ func newStoresList() *cobra.Command {
 		return cli.PrintTable(cmd, []string{"STORE", "KIND", "EVERY", "KEYS TAKEN"}, rows)
 	}
 	return cmd
-}
-
-// storeView is a store of the configuration as it is printed.
-type storeView struct {
-	Name  string   `json:"name"`
-	Kind  string   `json:"kind"`
-	Every string   `json:"every"`
-	Keys  []string `json:"keys"`
-}
-
-// entryView is an entry of a store as it is printed.
-type entryView struct {
-	Alias       string            `json:"alias"`
-	Kind        string            `json:"kind,omitempty"`
-	Subject     string            `json:"subject,omitempty"`
-	Issuer      string            `json:"issuer,omitempty"`
-	NotBefore   *time.Time        `json:"not_before,omitempty"`
-	NotAfter    *time.Time        `json:"not_after,omitempty"`
-	Fingerprint string            `json:"fingerprint,omitempty"`
-	KeyID       string            `json:"key_id,omitempty"`
-	Chain       []string          `json:"chain,omitempty"`
-	PrivateKey  string            `json:"private_key,omitempty"`
-	Version     string            `json:"version,omitempty"`
-	Tags        map[string]string `json:"tags,omitempty"`
-	Disabled    bool              `json:"disabled,omitempty"`
-	Expired     bool              `json:"expired,omitempty"`
-	Pending     bool              `json:"pending,omitempty"`
-	// Policy is why nothing may be sealed to it.
-	Policy  string `json:"policy,omitempty"`
-	Problem string `json:"problem,omitempty"`
-}
-
-func viewOf(entry stores.Entry, now time.Time) entryView {
-	view := entryView{Alias: entry.Alias, PrivateKey: string(entry.Private), Version: entry.Version, Tags: entry.Tags, Disabled: entry.Disabled, Pending: entry.Pending}
-	if entry.Problem != nil {
-		view.Problem = entry.Problem.Error()
-		return view
-	}
-	if entry.Key == nil {
-		return view
-	}
-	view.Kind, view.Fingerprint, view.KeyID = entry.Key.Kind(), entry.Key.Fingerprint(), entry.Key.ID()
-	if certificate := entry.Key.Certificate; certificate != nil {
-		view.Subject, view.Issuer = certificate.Subject.String(), certificate.Issuer.String()
-	}
-	for _, certificate := range entry.Key.Intermediates {
-		view.Chain = append(view.Chain, certificate.Subject.String())
-	}
-	if !entry.Key.NotAfter.IsZero() {
-		view.NotBefore, view.NotAfter = &entry.Key.NotBefore, &entry.Key.NotAfter
-		view.Expired = now.After(entry.Key.NotAfter)
-	}
-	if key, err := agentkeys.FromPublic(entry.Key, agentkeys.Requirements{}); err != nil {
-		view.Policy = err.Error()
-	} else if err := key.Check(now); err != nil {
-		view.Policy = err.Error()
-	}
-	return view
-}
-
-// state is the entry's in a word or a sentence.
-func (v entryView) state() string {
-	switch {
-	case v.Problem != "":
-		return "cannot be read: " + v.Problem
-	case v.Disabled:
-		return "disabled"
-	case v.Pending:
-		return "a request is under way"
-	case v.Expired:
-		return "expired"
-	case v.Policy != "":
-		return v.Policy
-	}
-	return "ok"
 }
 
 func newStoresInventory() *cobra.Command {
@@ -181,25 +91,14 @@ not be sealed to; an interrupt ends the list with what has been read.`,
 	return cmd
 }
 
-// inventory reads a store, sorted by alias; with an error it is what was read before.
-func inventory(cmd *cobra.Command, store stores.Store) (views []entryView, err error) {
+// inventory reads a store, and shows how far it is.
+func inventory(cmd *cobra.Command, store stores.Store) ([]standing.StoreEntry, error) {
 	counted := cli.NewCounter(cmd, "entries read")
 	defer counted.Close()
-	now := time.Now()
-	views = []entryView{}
-	for entry, failed := range store.Inventory(cmd.Context()) {
-		if failed != nil {
-			err = failed
-			break
-		}
-		views = append(views, viewOf(entry, now))
-		counted.Add()
-	}
-	slices.SortFunc(views, func(a, b entryView) int { return strings.Compare(a.Alias, b.Alias) })
-	return views, err
+	return standing.Inventory(cmd.Context(), store, counted.Add)
 }
 
-func printEntries(cmd *cobra.Command, views []entryView, asJSON bool) error {
+func printEntries(cmd *cobra.Command, views []standing.StoreEntry, asJSON bool) error {
 	if asJSON {
 		return cli.PrintJSON(cmd, views)
 	}
@@ -209,13 +108,13 @@ func printEntries(cmd *cobra.Command, views []entryView, asJSON bool) error {
 		if view.NotAfter != nil {
 			until = cli.TimeText(*view.NotAfter)
 		}
-		rows = append(rows, []string{view.Alias, cli.Dash(view.Kind), cli.Dash(view.Subject), until, cli.Dash(view.PrivateKey), view.state()})
+		rows = append(rows, []string{view.Alias, cli.Dash(view.Kind), cli.Dash(view.Subject), until, cli.Dash(view.PrivateKey), view.State()})
 	}
 	return cli.PrintTable(cmd, []string{"ALIAS", "KEY", "SUBJECT", "VALID UNTIL", "PRIVATE KEY", "STATE"}, rows)
 }
 
 // attention is the error for entries that somebody has to look at.
-func attention(views []entryView, within time.Duration, strict bool) error {
+func attention(views []standing.StoreEntry, within time.Duration, strict bool) error {
 	unreadable, others := 0, 0
 	limit := time.Now().Add(within)
 	for _, view := range views {
