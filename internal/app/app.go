@@ -221,6 +221,7 @@ func (a *App) Start() error {
 	a.background.Go(func() { a.watchAgents(ctx) })
 	a.background.Go(func() { a.watchNeeds(ctx) })
 	a.background.Go(func() { a.watchStores(ctx) })
+	a.background.Go(func() { a.watchStoreEntries(ctx) })
 	a.background.Go(func() { a.watch(ctx, a.store.Failed()) })
 	a.serve(a.hooks, a.hooksListener)
 	if a.admin != nil {

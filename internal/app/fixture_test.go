@@ -242,3 +242,17 @@ func until(t *testing.T, what string, done func() bool) {
 		}
 	}
 }
+
+// writeSoon puts a certificate there that expires in that time.
+func writeSoon(t *testing.T, dir, name string, in time.Duration) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := keys.SelfSigned(key, "soon", time.Now().Add(-time.Hour), time.Now().Add(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, name, certificate)
+}

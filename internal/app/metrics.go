@@ -22,6 +22,7 @@ type observed struct {
 	attempts *metrics.Histogram
 	overdue  *metrics.Counter
 	needs    needs
+	watched  watchedStores
 }
 
 func newObserved(store outbox.Outbox, version string) *observed {
@@ -61,6 +62,7 @@ func (o *observed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.hooks.Write(&page)
 	o.overdue.Write(&page)
 	o.needs.write(&page)
+	o.watched.write(&page)
 	w.Header().Set("Content-Type", metrics.ContentType)
 	_, _ = w.Write(page.Bytes()) // Who asked is gone if it fails.
 }

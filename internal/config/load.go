@@ -68,6 +68,10 @@ func (c *Config) setDefaults() {
 	set(&c.Delivery.GiveUpAfter, 72*time.Hour)
 	for name, store := range c.Stores {
 		set(&store.Every, 5*time.Minute)
+		if store.Watch != nil {
+			set(&store.Watch.Every, 24*time.Hour)
+			set(&store.Watch.ExpiresWithin, 720*time.Hour)
+		}
 		c.Stores[name] = store
 	}
 	for name, source := range c.Sources {

@@ -13,8 +13,20 @@ type Store struct {
 	// Every is how often the keys that agents have from it are looked at. At least
 	// 10s. Default: 5m
 	Every time.Duration `yaml:"every"`
+	// Watch has the whole store looked through now and then, and what needs attention
+	// logged and counted. Default: it is not
+	Watch *Watch `yaml:"watch"`
 	// Kind is the entry that names the kind.
 	Kind map[string]Settings `yaml:",inline"`
+}
+
+// Watch says how a store is watched.
+type Watch struct {
+	// Every is how often it is looked through. At least 10s. Default: 24h
+	Every time.Duration `yaml:"every"`
+	// ExpiresWithin is how long before a certificate expires that is told.
+	// Default: 720h
+	ExpiresWithin time.Duration `yaml:"expires_within"`
 }
 
 // Place is the kind and settings of the store.
@@ -70,6 +82,12 @@ func (s Store) check(ch *checker, where string) {
 	}
 	if s.Every < 10*time.Second {
 		ch.add("%s: every is less than 10s", where)
+	}
+	if s.Watch != nil && s.Watch.Every < 10*time.Second {
+		ch.add("%s: watch: every is less than 10s", where)
+	}
+	if s.Watch != nil && s.Watch.ExpiresWithin < 0 {
+		ch.add("%s: watch: expires_within must not be negative", where)
 	}
 }
 

@@ -93,7 +93,7 @@ func ShowEntry(entry stores.Entry, now time.Time) StoreEntry {
 func (e StoreEntry) State() string {
 	switch {
 	case e.Problem != "":
-		return "cannot be read: " + e.Problem
+		return e.Problem
 	case e.Disabled:
 		return "disabled"
 	case e.Pending:

@@ -38,6 +38,7 @@ var sections = []section{
 	{"Escrow", ".", []string{"Escrow"}},
 	{"Azure", "../azure", []string{"Config"}},
 	{"Store", ".", []string{"Store"}},
+	{"Watch of a store", ".", []string{"Watch"}},
 	{"Store of kind azure-key-vault", "../../agentkeys/stores/azurekeyvault", []string{"Config"}},
 	{"Create of a store of kind azure-key-vault", "../../agentkeys/stores/azurekeyvault", []string{"Create"}},
 	{"Store of kind directory", "../../agentkeys/stores/directory", []string{"Config"}},
