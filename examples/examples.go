@@ -5,7 +5,7 @@ package examples
 import "embed"
 
 // Files has README.md, for what every script needs, and a folder for each
-// product of `sealrelay hook install`.
+// product of `sealrelay hook install`. Other folders are not a product's.
 //
-//go:embed README.md */README.md */*.sh */*.ps1 */*.py */*.hcl git/post-commit
+//go:embed README.md cyberark-tpc delinea env file git json keeper keeper-saas manageengine netwrix passwordstate
 var Files embed.FS
