@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func readDER(der []byte, with *unlocker) ([]item, error) {
 		return []item{{
 			name:      "a certificate",
 			container: X509,
-			publics:   func() ([]*Public, error) { return one(parseCertificate(der, false)) },
+			publics:   func() ([]*Public, error) { return one(parseCertificate(bytes.Clone(der), false)) },
 		}}, nil
 	case shape == shapeSPKI:
 		return public(SPKI, parseSPKI)

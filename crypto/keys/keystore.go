@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"strings"
@@ -36,13 +37,14 @@ func (e storeEntry) item() item {
 }
 
 func (e storeEntry) certificate() (*Public, error) {
-	public, err := parseCertificate(e.chain[0], false)
+	// The file may be wiped after it was read.
+	public, err := parseCertificate(bytes.Clone(e.chain[0]), false)
 	if err != nil {
 		return nil, err
 	}
 	for _, der := range e.chain[1:] {
 		// As in a PEM file, what cannot be parsed is no use as an intermediate.
-		if certificate, err := x509.ParseCertificate(der); err == nil {
+		if certificate, err := x509.ParseCertificate(bytes.Clone(der)); err == nil {
 			public.Intermediates = append(public.Intermediates, certificate)
 		}
 	}

@@ -92,7 +92,7 @@ func chainFor(privateKey any, certificates []byte) ([][]byte, error) {
 	return chain, nil
 }
 
-// encryptedCertBags is EncryptedData (RFC 5652, section 8) of the certificates.
+// encryptedCertBags is encryptedContents of the certificates.
 func encryptedCertBags(chain [][]byte, alias string, with lock) ([]byte, error) {
 	bags := build(func(b *cryptobyte.Builder) {
 		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -105,7 +105,12 @@ func encryptedCertBags(chain [][]byte, alias string, with lock) ([]byte, error) 
 			}
 		})
 	})
-	algorithm, encrypted, err := encryptPBES2(bags, with)
+	return encryptedContents(bags, with)
+}
+
+// encryptedContents is EncryptedData (RFC 5652, section 8) of SafeContents.
+func encryptedContents(contents []byte, with lock) ([]byte, error) {
+	algorithm, encrypted, err := encryptPBES2(contents, with)
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +162,7 @@ func addBag(b *cryptobyte.Builder, oid string, value, attributes []byte) {
 
 // attributes are the alias, and what a key and its certificate share.
 func attributes(alias string, certificate []byte) []byte {
-	var name []byte
-	for _, unit := range utf16.Encode([]rune(alias)) {
-		name = append(name, byte(unit>>8), byte(unit))
-	}
+	name := bmpText(alias)
 	keyID := sha256.Sum256(certificate)
 	return build(func(b *cryptobyte.Builder) {
 		b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
@@ -175,6 +177,15 @@ func attributes(alias string, certificate []byte) []byte {
 			b.AddBytes(bytes.Join(members, nil))
 		})
 	})
+}
+
+// bmpText is the content of a BMPString.
+func bmpText(text string) []byte {
+	var out []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = append(out, byte(unit>>8), byte(unit))
+	}
+	return out
 }
 
 func attribute(oid string, tag der.Tag, value []byte) []byte {

@@ -1,8 +1,9 @@
 // Package keystore is the certificate store that is a PKCS#12 or JKS file, as Java,
-// browsers and Windows have it. It is read only.
+// browsers and Windows have it. A key in it has the keystore's password.
 package keystore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -90,37 +91,48 @@ func (s *Store) read(ctx context.Context) ([]stores.Entry, error) {
 		return nil, err
 	}
 	defer clear(data)
-	if s.config.PasswordFile == "" {
-		return s.entries(data, nil)
-	}
-	file, err := os.Open(s.config.PasswordFile)
-	if err != nil {
-		return nil, fmt.Errorf("%w: password_file: %w", stores.ErrUnreadable, err)
-	}
-	defer file.Close()
-	password, err := secretbytes.ReadFrom(file, 1<<10)
-	if err != nil {
-		return nil, fmt.Errorf("%w: password_file: %w", stores.ErrUnreadable, err)
-	}
-	defer password.Wipe()
 	var entries []stores.Entry
-	err = password.Expose(func(plaintext []byte) (err error) {
-		entries, err = s.entries(data, []byte(strings.TrimRight(string(plaintext), "\r\n")))
+	err = s.withPassword(func(password []byte) (err error) {
+		entries, err = s.entries(data, password)
 		return err
 	})
 	return entries, err
 }
 
+// withPassword does something with the password, nil if there is none.
+func (s *Store) withPassword(do func(password []byte) error) error {
+	if s.config.PasswordFile == "" {
+		return do(nil)
+	}
+	file, err := os.Open(s.config.PasswordFile)
+	if err != nil {
+		return fmt.Errorf("%w: password_file: %w", stores.ErrUnreadable, err)
+	}
+	defer file.Close()
+	password, err := secretbytes.ReadFrom(file, 1<<10)
+	if err != nil {
+		return fmt.Errorf("%w: password_file: %w", stores.ErrUnreadable, err)
+	}
+	defer password.Wipe()
+	return password.Expose(func(plaintext []byte) error { return do(bytes.TrimRight(plaintext, "\r\n")) })
+}
+
+// classify tells what must not be read from what cannot be. Of a store that is not there
+// nothing is known, least of all that it is empty.
+func classify(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: %w", stores.ErrDenied, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	return fmt.Errorf("%w: %w", stores.ErrUnreadable, err)
+}
+
 func readFile(name string) ([]byte, error) {
 	file, err := os.Open(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		// Of a store that is not there nothing is known, least of all that it is empty.
-		return nil, fmt.Errorf("%w: %w", stores.ErrUnreadable, err)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%w: %w", stores.ErrDenied, err)
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", stores.ErrUnreadable, err)
+	if err != nil {
+		return nil, classify(err)
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
@@ -134,9 +146,11 @@ func readFile(name string) ([]byte, error) {
 }
 
 func (s *Store) entries(data, password []byte) ([]stores.Entry, error) {
-	defer clear(password)
 	found, err := keys.Inspect(data, keys.Options{Password: password})
 	if err != nil {
+		if empty, emptyErr := keys.IsEmptyKeystore(data, password); empty && emptyErr == nil {
+			return nil, nil
+		}
 		return nil, fmt.Errorf("%w: %s: %w", stores.ErrUnreadable, s.config.File, err)
 	}
 	entries := make([]stores.Entry, 0, len(found))

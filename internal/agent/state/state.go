@@ -22,6 +22,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/internal/agent/private"
 	"github.com/sealrelay/sealrelay/internal/durable"
+	"github.com/sealrelay/sealrelay/internal/filelock"
 )
 
 var (
@@ -65,6 +66,9 @@ type Folder struct {
 	held *os.File
 }
 
+// errHeld says that two agents would answer for each other's versions.
+var errHeld = errors.New("another agent works in it; stop that, or give this one a state_dir of its own")
+
 // Open opens the folder for reading, while an agent may run.
 func Open(dir string) (*Folder, error) {
 	if err := private.CheckDir(dir); errors.Is(err, fs.ErrNotExist) {
@@ -89,7 +93,10 @@ func Hold(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.held, err = lock(filepath.Join(dir, "lock")); err != nil {
+	if f.held, err = filelock.Try(filepath.Join(dir, "lock")); errors.Is(err, filelock.ErrHeld) {
+		err = errHeld
+	}
+	if err != nil {
 		f.root.Close()
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
