@@ -119,24 +119,31 @@ func (s *Store) Lookup(ctx context.Context, alias string) (stores.Entry, error) 
 func Serves(ctx context.Context, address, name string, timeout time.Duration) (stores.Entry, error) {
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	dialer := &tls.Dialer{Config: &tls.Config{
+	connection, err := new(net.Dialer).DialContext(within, "tcp", address)
+	if err == nil {
+		defer connection.Close()
+		var entry stores.Entry
+		if entry, err = shake(within, connection, address, name); err == nil {
+			return entry, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return stores.Entry{}, ctx.Err()
+	}
+	return stores.Entry{}, fmt.Errorf("%w: %w", stores.ErrUnreadable, err)
+}
+
+// shake makes the handshake, within ctx.
+func shake(ctx context.Context, connection net.Conn, address, name string) (stores.Entry, error) {
+	secure := tls.Client(connection, &tls.Config{
 		ServerName: name,
 		// What is served is to be seen, expired or issued by whomever; it is not
 		// trusted, and nothing is said to who serves it.
 		InsecureSkipVerify: true,             //nolint:gosec // See above.
 		MinVersion:         tls.VersionTLS10, //nolint:gosec // And by whatever version.
-	}}
-	connection, err := dialer.DialContext(within, "tcp", address)
-	if err != nil {
-		if ctx.Err() != nil {
-			return stores.Entry{}, ctx.Err()
-		}
-		return stores.Entry{}, fmt.Errorf("%w: %w", stores.ErrUnreadable, err)
-	}
-	defer connection.Close()
-	secure, ok := connection.(*tls.Conn)
-	if !ok || len(secure.ConnectionState().PeerCertificates) == 0 {
-		return stores.Entry{}, fmt.Errorf("%w: it serves no certificate", stores.ErrUnreadable)
+	})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return stores.Entry{}, err
 	}
 	var chain []byte
 	for _, certificate := range secure.ConnectionState().PeerCertificates {
@@ -144,7 +151,7 @@ func Serves(ctx context.Context, address, name string, timeout time.Duration) (s
 	}
 	public, err := keys.ParsePublic(chain)
 	if err != nil {
-		return stores.Entry{}, fmt.Errorf("%w: %w", stores.ErrUnreadable, err)
+		return stores.Entry{}, err
 	}
 	return stores.Entry{Alias: address, Key: public, Private: stores.PrivateNone}, nil
 }

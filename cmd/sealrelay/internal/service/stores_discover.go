@@ -16,7 +16,7 @@ import (
 )
 
 func newStoresDiscover() *cobra.Command {
-	return cli.Parent("discover", "Find stores", newStoresDiscoverAzure())
+	return cli.Parent("discover", "Find stores", newStoresDiscoverAzure(), newStoresDiscoverTLS(), newStoresDiscoverSSH())
 }
 
 func newStoresDiscoverAzure() *cobra.Command {
