@@ -88,7 +88,7 @@ func (d *Discoverer) look(ctx context.Context, address string, dial sweep.Dialer
 			return found, err
 		}
 		key, err := hostKey(connection, address, algorithms)
-		connection.Close()
+		_ = connection.Close() // What was to be seen, was.
 		if ctx.Err() != nil {
 			return found, ctx.Err()
 		}

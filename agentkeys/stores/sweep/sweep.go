@@ -149,7 +149,7 @@ func (s *Sweep) one(ctx context.Context, kind, address string, pace *rate.Limite
 		}
 		answers = true
 		// A server that is slow or endless is left, whatever is being read of it.
-		ends = append(ends, context.AfterFunc(within, func() { connection.Close() }))
+		ends = append(ends, context.AfterFunc(within, func() { _ = connection.Close() }))
 		return connection, nil
 	})
 	switch {
