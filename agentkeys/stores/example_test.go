@@ -18,7 +18,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	store, err := directory.New(directory.Config{Dir: dir})
 	if err != nil {
 		fmt.Println(err)
