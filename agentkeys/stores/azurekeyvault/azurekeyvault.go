@@ -19,6 +19,7 @@ import (
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/internal/azure"
+	"github.com/sealrelay/sealrelay/internal/gather"
 	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
@@ -74,31 +75,12 @@ func New(config Config, account *azure.Account) (*Store, error) {
 // Inventory implements stores.Store. The list comes in pages, and each certificate is
 // read by itself, several at once; the order is that of the answers.
 func (s *Store) Inventory(ctx context.Context) iter.Seq2[stores.Entry, error] {
-	return func(yield func(stores.Entry, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		found := make(chan stores.Entry)
-		failed := make(chan error, 1)
-		go func() { failed <- s.list(ctx, found) }()
-		defer func() {
-			cancel()
-			for range found { //nolint:revive // What is still under way is let go.
-			}
-		}()
-		for entry := range found {
-			if !yield(entry, nil) {
-				return
-			}
-		}
-		if err := <-failed; err != nil {
-			yield(stores.Entry{}, err)
-		}
-	}
+	return gather.Each(ctx, s.list)
 }
 
-// list sends every entry to found and closes that.
-func (s *Store) list(ctx context.Context, found chan<- stores.Entry) error {
+// list sends every entry.
+func (s *Store) list(ctx context.Context, send func(stores.Entry)) error {
 	var group sync.WaitGroup
-	defer close(found)
 	defer group.Wait()
 	slots := make(chan struct{}, together)
 	pager := s.client.NewListCertificatePropertiesPager(&azcertificates.ListCertificatePropertiesOptions{IncludePending: to.Ptr(true)})
@@ -122,10 +104,7 @@ func (s *Store) list(ctx context.Context, found chan<- stores.Entry) error {
 			group.Go(func() {
 				defer func() { <-slots }()
 				if entry, there := s.listed(ctx, properties.ID.Name()); there {
-					select {
-					case found <- entry:
-					case <-ctx.Done():
-					}
+					send(entry)
 				}
 			})
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
+	"github.com/sealrelay/sealrelay/internal/gather"
 )
 
 // The limits that a Config may not exceed.
@@ -77,48 +78,23 @@ type Dialer func(ctx context.Context) (net.Conn, error)
 // refuses the connection or is silent is counted and left out; any other error is
 // yielded as the Problem of that address. The sequence ends with ctx's error.
 func (s *Sweep) Each(ctx context.Context, kind string, look func(ctx context.Context, address string, dial Dialer) ([]stores.Found, error)) iter.Seq2[stores.Found, error] {
-	return func(yield func(stores.Found, error) bool) {
-		outer := ctx
-		ctx, cancel := context.WithCancel(ctx)
-		found := make(chan stores.Found)
-		go func() {
-			defer close(found)
-			pace := rate.NewLimiter(rate.Limit(s.config.Rate), 1)
-			var group errgroup.Group
-			group.SetLimit(s.config.Together)
-			for _, address := range s.addresses {
-				if ctx.Err() != nil {
-					break
-				}
-				group.Go(func() error {
-					for _, f := range s.one(ctx, kind, address, pace, look) {
-						select {
-						case found <- f:
-						case <-ctx.Done():
-						}
-					}
-					return nil
-				})
-			}
-			_ = group.Wait() // It returns no errors.
-		}()
-		defer func() {
-			cancel()
-			for range found { //nolint:revive // What is still under way is let go.
-			}
-		}()
-		for f := range found {
-			if outer.Err() != nil {
+	return gather.Each(ctx, func(ctx context.Context, send func(stores.Found)) error {
+		pace := rate.NewLimiter(rate.Limit(s.config.Rate), 1)
+		var group errgroup.Group
+		group.SetLimit(s.config.Together)
+		for _, address := range s.addresses {
+			if ctx.Err() != nil {
 				break
 			}
-			if !yield(f, nil) {
-				return
-			}
+			group.Go(func() error {
+				for _, f := range s.one(ctx, kind, address, pace, look) {
+					send(f)
+				}
+				return nil
+			})
 		}
-		if outer.Err() != nil {
-			yield(stores.Found{}, outer.Err())
-		}
-	}
+		return group.Wait()
+	})
 }
 
 func (s *Sweep) one(ctx context.Context, kind, address string, pace *rate.Limiter, look func(context.Context, string, Dialer) ([]stores.Found, error)) []stores.Found {

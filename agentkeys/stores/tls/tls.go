@@ -16,6 +16,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/crypto/keys"
+	"github.com/sealrelay/sealrelay/internal/gather"
 )
 
 // Config is the store's part of the configuration.
@@ -57,45 +58,21 @@ func New(config Config) (*Store, error) {
 // Inventory implements stores.Store. An endpoint that cannot be reached is yielded with
 // its problem.
 func (s *Store) Inventory(ctx context.Context) iter.Seq2[stores.Entry, error] {
-	return func(yield func(stores.Entry, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		found := make(chan stores.Entry)
-		go func() {
-			defer close(found)
-			var group errgroup.Group
-			group.SetLimit(together)
-			for _, endpoint := range s.config.Endpoints {
-				group.Go(func() error {
-					entry, err := s.Lookup(ctx, endpoint)
-					if err != nil {
-						entry = stores.Entry{Alias: endpoint, Problem: err}
-					}
-					select {
-					case found <- entry:
-					case <-ctx.Done():
-					}
-					return nil
-				})
-			}
-			_ = group.Wait() // It returns no errors.
-		}()
-		defer func() {
-			cancel()
-			for range found { //nolint:revive // What is still under way is let go.
-			}
-		}()
-		for entry := range found {
-			if ctx.Err() != nil {
-				break
-			}
-			if !yield(entry, nil) {
-				return
-			}
+	return gather.Each(ctx, func(ctx context.Context, send func(stores.Entry)) error {
+		var group errgroup.Group
+		group.SetLimit(together)
+		for _, endpoint := range s.config.Endpoints {
+			group.Go(func() error {
+				entry, err := s.Lookup(ctx, endpoint)
+				if err != nil {
+					entry = stores.Entry{Alias: endpoint, Problem: err}
+				}
+				send(entry)
+				return nil
+			})
 		}
-		if ctx.Err() != nil {
-			yield(stores.Entry{}, ctx.Err())
-		}
-	}
+		return group.Wait()
+	})
 }
 
 // Lookup implements stores.Store: the certificate that the endpoint serves now. The
