@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -143,6 +144,20 @@ func marshalNames(names []string) ([]byte, error) {
 		values = append(values, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: value})
 	}
 	return asn1.Marshal(values)
+}
+
+// NormalName is a name of a [Template] with what it is before it, "DNS:", "IP:",
+// "email:" or "URI:", and an address as it is usually written. The error wraps
+// ErrMalformed.
+func NormalName(name string) (string, error) {
+	tag, value, ok := generalName(name)
+	if !ok {
+		return "", fmt.Errorf("%w: %.100q is no host, IP address, email address or URI", ErrMalformed, name)
+	}
+	if tag == tagIP {
+		return nameWords[tag] + net.IP(value).String(), nil
+	}
+	return nameWords[tag] + string(value), nil
 }
 
 func generalName(name string) (tag int, value []byte, ok bool) {

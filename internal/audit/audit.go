@@ -46,6 +46,12 @@ const (
 	AgentKeyAsked     Kind = "agent.key-asked"
 	SecretResealed    Kind = "secret.resealed"
 	EscrowDropped     Kind = "escrow.dropped"
+	JobStarted        Kind = "job.started"
+	JobRetried        Kind = "job.retried"
+	JobCancelled      Kind = "job.cancelled"
+	JobAcknowledged   Kind = "job.acknowledged"
+	JobUnscheduled    Kind = "job.unscheduled"
+	JobScheduled      Kind = "job.scheduled"
 )
 
 // Row is one row of the chain.

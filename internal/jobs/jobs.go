@@ -76,6 +76,9 @@ type End struct {
 	Changed string `json:"changed,omitempty"`
 	// Stopped says that it stopped as it was told to; there is no Result then.
 	Stopped bool `json:"stopped,omitempty"`
+	// GivenBack says that its runner stopped before it was done, so that it is to be
+	// done from the start; there is no Result then.
+	GivenBack bool `json:"given_back,omitempty"`
 }
 
 // Lease is how long a run is taken to be alive of which nothing is heard. Its runner

@@ -166,12 +166,14 @@ type RunCount struct {
 // processes too; a write returns nil only after its transaction is synced to disk,
 // and fails with the errors of an Outbox.
 type Jobs interface {
-	// AddRun adds a run that is RunWaiting. One with a Slot moves the job's Plan
-	// there, of that schedule; it is not added, and false returned, if the plan is
-	// there already or further (with the same schedule), is Off, or if a run of the
-	// job runs, or waits and is due at AddedAt: a job that takes longer than its interval does not
-	// queue up. Entry is written if the run is added; nil for none.
-	AddRun(ctx context.Context, run Run, schedule string, entry *audit.Entry) (bool, error)
+	// AddRun adds a run that is RunWaiting. The entry is written with it; nil for none.
+	AddRun(ctx context.Context, run Run, entry *audit.Entry) error
+	// PlanRun moves the job's Plan to the run's Slot, of that schedule, and adds the
+	// run. It does neither, and returns false, if the plan is there already or further,
+	// with the same schedule, or is Off. Unless queue is set it moves the plan alone, and returns false,
+	// if a run of the job runs, or waits and is due at AddedAt: a job that takes longer
+	// than its interval does not queue up.
+	PlanRun(ctx context.Context, run Run, schedule string, queue bool) (bool, error)
 	// ClaimRun leases the run of that runner that is due longest until now+lease:
 	// one that waits, or whose lease ran out, and of whose job no other runs. Its
 	// output is empty then. A run whose lease ran out and that was claimed limit
