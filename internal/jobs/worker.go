@@ -127,8 +127,7 @@ func (w *worker) End(ctx context.Context, id string, fence int64, end End) error
 	}
 	now := time.Now()
 	if end.GivenBack {
-		_, err := w.desk.Jobs.ExtendRun(ctx, id, fence, now)
-		return err
+		return w.desk.Jobs.EndRun(ctx, outbox.RunEnd{ID: id, Fence: fence, State: outbox.RunWaiting, At: now}, nil)
 	}
 	done := outbox.RunEnd{ID: id, Fence: fence, State: outbox.RunEnded, Result: end.Result, Message: cut(end.Message, MaxMessage), At: now}
 	if end.Stopped {

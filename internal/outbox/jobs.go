@@ -112,7 +112,9 @@ type Run struct {
 type RunEnd struct {
 	ID    string
 	Fence int64
-	// State is RunEnded or RunCancelled; Result is empty for the latter.
+	// State is RunEnded, or RunCancelled without a Result, or RunWaiting if the run is
+	// given back: it is due at once, this claim does not count, and there is neither
+	// Result nor Message. One that is to stop becomes RunCancelled then.
 	State   RunState
 	Result  RunResult
 	Message string
@@ -175,10 +177,10 @@ type Jobs interface {
 	// than its interval does not queue up.
 	PlanRun(ctx context.Context, run Run, schedule string, queue bool) (bool, error)
 	// ClaimRun leases the run of that runner that is due longest until now+lease:
-	// one that waits, or whose lease ran out, and of whose job no other runs. Its
+	// one that waits, or whose lease ran out, and of whose job no other run is leased. Its
 	// output is empty then. A run whose lease ran out and that was claimed limit
-	// times is not claimed but ends as a RunFailure; the message says why. ok is
-	// false if there is none.
+	// times is not claimed but ends as a RunFailure, whose message says why, or
+	// as RunCancelled if it was to stop. ok is false if there is none.
 	ClaimRun(ctx context.Context, runner string, now time.Time, lease time.Duration, limit int) (run Run, ok bool, err error)
 	// ExtendRun moves the end of the lease and says whether the run is to stop.
 	// ErrFenced if it was claimed again or is not running.
@@ -202,11 +204,10 @@ type Jobs interface {
 	Runs(ctx context.Context, filter RunFilter) ([]Run, error)
 	// Output calls visit for each chunk of a run's output, in order.
 	Output(ctx context.Context, id string, visit func(chunk []byte) error) error
-	// NextRun is when a run of that runner is due, or its lease runs out; ok is
-	// false if there is none. One that waits for another of its job does not count.
+	// NextRun is when a run of that runner can be claimed, unless other runs of its job
+	// end before; ok is false if there is none.
 	NextRun(ctx context.Context, runner string) (at time.Time, ok bool, err error)
-	// JobsChanged gets a signal after this process added, ended or cancelled a run;
-	// signals that nobody waited for are merged.
+	// JobsChanged gets a signal after this process changed runs or plans; signals that nobody waited for are merged.
 	JobsChanged() <-chan struct{}
 	// Plans reads what is known of schedules, by job.
 	Plans(ctx context.Context) (map[string]Plan, error)

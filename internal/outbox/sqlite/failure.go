@@ -53,5 +53,6 @@ func unavailable(err error) error {
 func verdict(err error) bool {
 	var duplicate *outbox.DuplicateError
 	return err == nil || errors.As(err, &duplicate) || errors.Is(err, outbox.ErrConflict) ||
-		errors.Is(err, outbox.ErrFenced) || errors.Is(err, outbox.ErrNotFound) || errors.Is(err, outbox.ErrAcknowledged)
+		errors.Is(err, outbox.ErrFenced) || errors.Is(err, outbox.ErrNotFound) || errors.Is(err, outbox.ErrAcknowledged) ||
+		errors.Is(err, outbox.ErrNoRun) || errors.Is(err, outbox.ErrOutput)
 }

@@ -33,6 +33,8 @@ func TestPlans(t *testing.T) {
 		{"a destination", writes[&w.destinationSelect], []string{"d USING PRIMARY KEY (agent=? AND destination=?)", "deliveries USING COVERING INDEX deliveries_due (agent=? AND destination=?)"}},
 		{"what waits at a mended one", writes[&w.destinationWake], []string{"deliveries USING INDEX deliveries_due (agent=? AND destination=? AND due>?)"}},
 		{"when something is due", reads[&r.nextDue], []string{"d USING INDEX destinations_turn", "deliveries USING COVERING INDEX deliveries_due (agent=? AND destination=?)"}},
+		{"which run is due", writes[&w.runDue], []string{"r USING INDEX runs_ready (runner=? AND ready<?)", "other USING COVERING INDEX runs_open (job=? AND state=? AND ready>?)"}},
+		{"when a run is due", reads[&r.nextRun], []string{"r USING INDEX runs_ready (runner=? AND ready>?)", "other USING COVERING INDEX runs_open (job=? AND state=?"}},
 		{"what is broken", reads[&r.holds], []string{"destinations USING INDEX destinations_broken"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

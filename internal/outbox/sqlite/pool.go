@@ -15,7 +15,7 @@ type reader struct {
 	conn                                 *conn
 	prior, get, nextDue, count, auditRow *stmt
 	repeated, overdueAny, awaitedCount   *stmt
-	attempts, holds, escrow              *stmt
+	attempts, holds, escrow, nextRun     *stmt
 }
 
 func newReader(dsn string) (*reader, error) {
@@ -59,6 +59,10 @@ func (r *reader) queries() map[**stmt]string {
 		&r.overdueAny: `SELECT 1 FROM awaited WHERE due <= ? AND alerted_at IS NULL AND NOT ` + settled() + ` LIMIT 1`,
 		&r.awaitedCount: `SELECT count(*) FILTER (WHERE due > now), count(*) FILTER (WHERE due <= now)
 			FROM awaited, (SELECT ? AS now) WHERE NOT ` + settled(),
+		// One that waits for another run of its job is due when that one's lease ends.
+		&r.nextRun: `SELECT min(max(ready, coalesce(
+				(SELECT max(ready) FROM runs AS other WHERE other.job = r.job AND other.state = 'running' AND other.ready IS NOT NULL), 0)))
+			FROM runs AS r WHERE runner = ? AND ready IS NOT NULL`,
 		&r.auditRow: `SELECT seq, entry, hash FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?`,
 	}
 }

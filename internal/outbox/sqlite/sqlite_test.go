@@ -34,3 +34,10 @@ func TestConformance(t *testing.T) {
 		return func() outbox.Outbox { return open(t, path) }
 	})
 }
+
+func TestJobsConformance(t *testing.T) {
+	outboxtest.RunJobs(t, func(t *testing.T) func() outboxtest.Jobs {
+		path := filepath.Join(t.TempDir(), "outbox.db")
+		return func() outboxtest.Jobs { return open(t, path) }
+	})
+}

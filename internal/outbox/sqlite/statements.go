@@ -18,6 +18,7 @@ type writeStmts struct {
 	escrowUpsert, escrowDelete, escrowDrop     *stmt
 	ackSelect, ackUpdate                       *stmt
 	awaitUpsert, awaitAlert                    *stmt
+	runDue, runLease, runLost                  *stmt
 	auditHead, auditInsert, eventForget, probe *stmt
 }
 
@@ -141,6 +142,18 @@ func (s *writeStmts) queries() map[**stmt]string {
 				changed_at = excluded.changed_at, received_at = excluded.received_at
 			WHERE excluded.changed_at >= changed_at`,
 		&s.awaitAlert: `UPDATE awaited SET alerted_at = ? WHERE due <= ? AND alerted_at IS NULL AND NOT ` + settled() + ` RETURNING ` + awaitedColumns,
+
+		// Whose lease has run out is taken for dead, and keeps no other run of its
+		// job waiting: its runner may be one that is gone for good.
+		&s.runDue: `SELECT id, state, cancel, claims FROM runs AS r WHERE runner = ?1 AND ready <= ?2 AND NOT EXISTS
+				(SELECT 1 FROM runs AS other WHERE other.job = r.job AND other.state = 'running' AND other.ready > ?2)
+			ORDER BY ready, id LIMIT 1`,
+		&s.runLease: `UPDATE runs SET state = 'running', started_at = ?, ready = ?, claims = claims + 1, fence = fence + 1, output = 0
+			WHERE id = ? RETURNING ` + runColumns,
+		&s.runLost: `UPDATE runs SET state = iif(cancel, 'cancelled', 'ended'), result = iif(cancel, '', 'failure'), ready = NULL, ended_at = ?,
+				message = iif(cancel, 'cancelled; whoever ran it was not heard of again',
+					'begun ' || claims || ' times, and each time whoever ran it was not heard of again; its log has more')
+			WHERE id = ?`,
 
 		&s.auditHead:   `SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1`,
 		&s.auditInsert: `INSERT INTO audit (seq, entry, hash) VALUES (?, ?, ?)`,

@@ -35,6 +35,8 @@ type writer struct {
 	cause  error // set before failed is closed
 	// changed has room for one signal.
 	changed chan struct{}
+	// jobsChanged is the same for the runs of jobs.
+	jobsChanged chan struct{}
 
 	mu     sync.RWMutex // held for reading while a request is put in the queue
 	closed bool
@@ -62,6 +64,8 @@ func newWriter(path, dsn string) (*writer, error) {
 		idle:    make(chan struct{}),
 		failed:  make(chan struct{}),
 		changed: make(chan struct{}, 1),
+
+		jobsChanged: make(chan struct{}, 1),
 	}
 	if err := w.stmts.prepare(c); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -213,12 +217,20 @@ func (w *writer) transact(group []*request) error {
 		return fmt.Errorf("%w: %w", outbox.ErrAmbiguous, err)
 	}
 	if t.wake {
-		select {
-		case w.changed <- struct{}{}:
-		default:
-		}
+		signal(w.changed)
+	}
+	if t.wakeJobs {
+		signal(w.jobsChanged)
 	}
 	return nil
+}
+
+// signal leaves a signal in a channel with room for one.
+func signal(channel chan struct{}) {
+	select {
+	case channel <- struct{}{}:
+	default:
+	}
 }
 
 // rollback ends a transaction that was not committed because of err.
@@ -253,6 +265,8 @@ type tx struct {
 	head audit.Row
 	// wake is set by a request after which deliveries may be due.
 	wake bool
+	// wakeJobs is the same for the runs of jobs.
+	wakeJobs bool
 	// turns are those that destinations are known to have in this transaction, at
 	// the latest: see turnBy.
 	turnsBy map[outbox.Destination]int64
