@@ -40,6 +40,7 @@ func (c *Config) check() error {
 		c.checkRoute(ch, i)
 	}
 	c.checkStoreKeys(ch)
+	c.checkJobs(ch)
 	return errors.Join(ch.errs...)
 }
 

@@ -6,6 +6,8 @@ package config
 import (
 	"path/filepath"
 	"time"
+
+	"github.com/sealrelay/sealrelay/internal/jobs/command"
 )
 
 //go:generate go run ./manual ../../docs/configuration.md
@@ -45,6 +47,13 @@ type Config struct {
 	// Stores are certificate stores, by name, that keys can be taken from and
 	// `sealrelay stores` works on. Default: none
 	Stores map[string]Store `yaml:"stores"`
+	// Jobs are those that `sealrelay jobs` shows, by name. Default: none
+	Jobs map[string]Job `yaml:"jobs"`
+	// Commands are programs of yours that jobs of kind custom run on the service, by
+	// name. Default: none
+	Commands map[string]command.Command `yaml:"commands"`
+	// Authorities sign requests for certificates, by name. Default: none
+	Authorities map[string]Authority `yaml:"authorities"`
 	// Sources are the senders, by name; the name is the last part of the URL
 	// /v1/hooks/NAME.
 	Sources map[string]Source `yaml:"sources"`

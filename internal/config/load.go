@@ -74,6 +74,15 @@ func (c *Config) setDefaults() {
 		}
 		c.Stores[name] = store
 	}
+	for name, job := range c.Jobs {
+		set(&job.Timeout, 15*time.Minute)
+		set(&job.RetryAfter, 5*time.Minute)
+		c.Jobs[name] = job
+	}
+	for name, authority := range c.Authorities {
+		set(&authority.Timeout, time.Minute)
+		c.Authorities[name] = authority
+	}
 	for name, source := range c.Sources {
 		set(&source.RatePerSecond, 100)
 		set(&source.RateBurst, 200)
