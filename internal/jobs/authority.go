@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/internal/subprocess"
@@ -74,19 +77,19 @@ func (a *Authority) run(ctx context.Context, csr []byte) ([]byte, error) {
 	case signed.over:
 		return nil, fmt.Errorf("it put out more than %d bytes", maxSigned)
 	}
-	return signed.Bytes(), nil
+	return signed.kept, nil
 }
 
 // bounded keeps maxSigned bytes.
 type bounded struct {
-	bytes.Buffer
+	kept []byte
 	over bool
 }
 
 func (b *bounded) Write(data []byte) (int, error) {
-	taken := data[:min(len(data), maxSigned-b.Len())]
+	taken := data[:min(len(data), maxSigned-len(b.kept))]
 	b.over = b.over || len(taken) < len(data)
-	b.Buffer.Write(taken) // It does not fail.
+	b.kept = append(b.kept, taken...)
 	return len(data), nil
 }
 
@@ -129,17 +132,59 @@ func covers(settings json.RawMessage, request *x509.CertificateRequest) error {
 		}
 		allowed[normal] = true
 	}
-	for _, name := range namesOf(request) {
+	names := namesOf(request)
+	for _, name := range names {
 		if !allowed[name] {
 			return fmt.Errorf("it has the name %q, which the job has not", name)
 		}
 	}
-	for _, extension := range request.Extensions {
-		if !harmless(extension.Id.String()) {
-			return fmt.Errorf("it asks for the extension %s", extension.Id)
+	return checkExtensions(request.Extensions, len(names))
+}
+
+// checkExtensions refuses what a request has not to ask for. Of its alternative names
+// all must be among those that were compared.
+func checkExtensions(extensions []pkix.Extension, names int) error {
+	seen := map[string]bool{}
+	for _, extension := range extensions {
+		id := extension.Id.String()
+		switch {
+		case seen[id]:
+			return fmt.Errorf("it asks for the extension %s twice", id)
+		case id == subjectAltName && countNames(extension.Value) != names:
+			return errors.New("it has names that are neither hosts, addresses, mailboxes nor URIs")
+		case id != subjectAltName && id != keyUsage && id != extendedKeyUsage:
+			return fmt.Errorf("it asks for the extension %s", id)
 		}
+		seen[id] = true
 	}
 	return nil
+}
+
+// The extensions that a request may ask for (RFC 5280, section 4.2.1). On the usages the
+// authority decides.
+const (
+	subjectAltName   = "2.5.29.17"
+	keyUsage         = "2.5.29.15"
+	extendedKeyUsage = "2.5.29.37"
+)
+
+// countNames counts GeneralNames of any sort; it is -1 if they cannot be read.
+func countNames(value []byte) int {
+	input := cryptobyte.String(value)
+	var names cryptobyte.String
+	if !input.ReadASN1(&names, der.SEQUENCE) || !input.Empty() {
+		return -1
+	}
+	count := 0
+	for !names.Empty() {
+		var name cryptobyte.String
+		var tag der.Tag
+		if !names.ReadAnyASN1(&name, &tag) {
+			return -1
+		}
+		count++
+	}
+	return count
 }
 
 // namesOf are the names of a request as keys.NormalName has them.
@@ -158,10 +203,4 @@ func namesOf(request *x509.CertificateRequest) []string {
 		names = append(names, "URI:"+uri.String())
 	}
 	return names
-}
-
-// harmless says whether a request may ask for an extension: subject alternative names,
-// which were compared, key usage and extended key usage, which the authority decides on.
-func harmless(oid string) bool {
-	return slices.Contains([]string{"2.5.29.17", "2.5.29.15", "2.5.29.37"}, oid)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sealrelay/sealrelay/internal/jobs/schedule"
@@ -59,11 +60,23 @@ func store(settings []byte) string {
 	return named.Store
 }
 
-// newID makes an ID of a run. IDs sort by the millisecond that they were made in.
+// lastID is the time in the ID that was made last, in microseconds.
+var lastID atomic.Int64
+
+// newID makes an ID of a run. IDs sort by the microsecond that they were made in, and
+// those of one process by their order.
 func newID(now time.Time) string {
-	random := make([]byte, 5)
+	stamp := now.UnixMicro()
+	for {
+		last := lastID.Load()
+		stamp = max(stamp, last+1)
+		if lastID.CompareAndSwap(last, stamp) {
+			break
+		}
+	}
+	random := make([]byte, 4)
 	rand.Read(random) // It does not fail.
-	return fmt.Sprintf("%012x%s", now.UnixMilli(), hex.EncodeToString(random))
+	return fmt.Sprintf("%014x%s", stamp, hex.EncodeToString(random))
 }
 
 // cut shortens a text to that many bytes.

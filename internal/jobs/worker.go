@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sealrelay/sealrelay/internal/outbox"
@@ -14,6 +15,22 @@ const claimPoll = 5 * time.Second
 
 // ErrClosed: the service stops.
 var ErrClosed = errors.New("the service stops")
+
+// ErrEnd: what a runner reports is not how a run can end.
+var ErrEnd = errors.New("it is not exactly one of a result, stopped and given back")
+
+func (e End) check() error {
+	ways := 0
+	for _, way := range []bool{slices.Contains(outbox.RunResults, e.Result), e.Stopped, e.GivenBack} {
+		if way {
+			ways++
+		}
+	}
+	if ways != 1 || e.Result != "" && (e.Stopped || e.GivenBack) {
+		return ErrEnd
+	}
+	return nil
+}
 
 // For is where a runner turns to: an agent, or the service itself if its name is empty.
 // It sees its own runs alone; those of others are outbox.ErrNoRun to it.
@@ -119,8 +136,11 @@ func (w *worker) Sign(ctx context.Context, id string, fence int64, csr []byte) (
 	return certificates, nil
 }
 
-// End implements Work.
+// End implements Work. It returns ErrEnd for an end that is none.
 func (w *worker) End(ctx context.Context, id string, fence int64, end End) error {
+	if err := end.check(); err != nil {
+		return err
+	}
 	run, err := w.own(ctx, id)
 	if err != nil {
 		return err

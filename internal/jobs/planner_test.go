@@ -1,0 +1,157 @@
+package jobs_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sealrelay/sealrelay/internal/jobs"
+	"github.com/sealrelay/sealrelay/internal/jobs/schedule"
+	"github.com/sealrelay/sealrelay/internal/outbox"
+)
+
+// planning plans until stop is called.
+func (o *office) planning() (stop func()) {
+	planner := &jobs.Planner{Jobs: o.store, Definitions: o.defined, Log: zerolog.Nop()}
+	ctx, cancel := context.WithCancel(o.t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { planner.Run(ctx) })
+	return func() {
+		cancel()
+		done.Wait()
+	}
+}
+
+// wantSlots compares when the runs of a job were due, the latest first.
+func (o *office) wantSlots(job string, want ...time.Time) {
+	o.t.Helper()
+	runs := o.runs(outbox.RunFilter{Job: job})
+	if len(runs) != len(want) {
+		o.t.Fatalf("job %s has %d runs, want %d", job, len(runs), len(want))
+	}
+	for n, run := range runs {
+		if !run.Slot.Equal(want[n]) || run.Trigger != outbox.BySchedule || run.By != "" {
+			o.t.Errorf("job %s: run %d is of %v by %s, want %v", job, n, run.Slot, run.Trigger, want[n])
+		}
+	}
+}
+
+func TestPlan(t *testing.T) {
+	inOffice(t, func(t *testing.T, o *office) {
+		began := time.Now() // midnight, UTC, of the test's clock
+		o.define(jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Hour}}, done(""))
+		o.define(jobs.Definition{Name: "asked"}, done(""))
+		o.define(jobs.Definition{Name: "now", Schedule: schedule.Schedule{Immediate: true}}, done(""))
+		o.define(jobs.Definition{Name: "once", Schedule: schedule.Schedule{Once: began.Add(90 * time.Minute)}}, done(""))
+		o.define(jobs.Definition{Name: "past", Schedule: schedule.Schedule{Once: began.Add(-time.Minute)}}, done(""))
+		defer o.running(o.For(""))()
+		stop := o.planning()
+		time.Sleep(150 * time.Minute)
+		o.wantSlots("often", began.Add(2*time.Hour), began.Add(time.Hour))
+		o.wantSlots("asked")
+		o.wantSlots("now", time.Unix(0, 0))
+		o.wantSlots("once", began.Add(90*time.Minute))
+		o.wantSlots("past")
+		for _, run := range o.runs(outbox.RunFilter{}) {
+			if run.Result != outbox.RunSuccess || run.Trigger == outbox.BySchedule && run.Job != "now" && run.StartedAt.Sub(run.Slot) > time.Second {
+				t.Errorf("%s began %v after its slot: %s", run.Job, run.StartedAt.Sub(run.Slot), run.Result)
+			}
+		}
+		// What was missed while nobody planned is made up for once, and a planner that
+		// starts again begins nothing anew.
+		stop()
+		time.Sleep(10 * time.Hour)
+		defer o.planning()()
+		time.Sleep(time.Minute)
+		o.wantSlots("often", began.Add(12*time.Hour), began.Add(2*time.Hour), began.Add(time.Hour))
+		o.wantSlots("now", time.Unix(0, 0))
+		o.wantSlots("once", began.Add(90*time.Minute))
+	})
+}
+
+// Planners beside each other plan each slot once.
+func TestPlanTogether(t *testing.T) {
+	inOffice(t, func(t *testing.T, o *office) {
+		o.define(jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Hour}}, done(""))
+		defer o.running(o.For(""))()
+		for range 4 {
+			defer o.planning()()
+		}
+		time.Sleep(24*time.Hour + time.Minute)
+		if runs := o.runs(outbox.RunFilter{}); len(runs) != 24 {
+			t.Errorf("%d runs in a day", len(runs))
+		}
+	})
+}
+
+// A job that takes longer than its interval does not queue up; one that has a single slot
+// waits for its turn.
+func TestPlanBusy(t *testing.T) {
+	inOffice(t, func(t *testing.T, o *office) {
+		began := time.Now()
+		slow := func(context.Context, jobs.Task) (jobs.Report, error) {
+			time.Sleep(150 * time.Minute)
+			return jobs.Report{}, nil
+		}
+		o.define(jobs.Definition{Name: "slow", Schedule: schedule.Schedule{Every: time.Hour}, Timeout: 24 * time.Hour}, slow)
+		o.define(jobs.Definition{Name: "once", Schedule: schedule.Schedule{Once: began.Add(time.Hour)}, Timeout: 24 * time.Hour}, slow)
+		defer o.running(o.For(""))()
+		o.start(jobs.Order{Job: "once"})
+		defer o.planning()()
+		time.Sleep(8*time.Hour + time.Minute)
+		o.wantSlots("slow", began.Add(7*time.Hour), began.Add(4*time.Hour), began.Add(time.Hour))
+		if runs := o.runs(outbox.RunFilter{Job: "once"}); len(runs) != 2 || runs[0].StartedAt.Before(runs[1].EndedAt) {
+			t.Errorf("the job with one slot has %d runs: %+v", len(runs), runs)
+		}
+	})
+}
+
+func TestUnscheduled(t *testing.T) {
+	inOffice(t, func(t *testing.T, o *office) {
+		began := time.Now()
+		often := jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Hour}}
+		o.define(often, done(""))
+		defer o.running(o.For(""))()
+		defer o.planning()()
+		synctest.Wait()
+		set := func(on, want bool) {
+			t.Helper()
+			if changed, err := o.SetScheduled(t.Context(), "often", on, "operator/x"); changed != want || err != nil {
+				t.Fatalf("scheduled %v: changed %v, %v", on, changed, err)
+			}
+		}
+		set(true, false)
+		set(false, true)
+		set(false, false)
+		time.Sleep(150 * time.Minute)
+		o.wantSlots("often")
+		// Another schedule does not put it on again.
+		often.Schedule.Every = 2 * time.Hour
+		o.define(often, done(""))
+		time.Sleep(3 * time.Hour)
+		o.wantSlots("often")
+		set(true, true)
+		time.Sleep(time.Hour)
+		o.wantSlots("often", began.Add(6*time.Hour))
+	})
+}
+
+// Another schedule counts from when it is put in force.
+func TestAnotherSchedule(t *testing.T) {
+	inOffice(t, func(t *testing.T, o *office) {
+		began := time.Now()
+		job := jobs.Definition{Name: "job", Schedule: schedule.Schedule{Daily: "12:00"}}
+		o.define(job, done(""))
+		defer o.running(o.For(""))()
+		defer o.planning()()
+		time.Sleep(13 * time.Hour)
+		job.Schedule = schedule.Schedule{Daily: "11:00"}
+		o.define(job, done(""))
+		time.Sleep(24 * time.Hour)
+		o.wantSlots("job", began.Add(35*time.Hour), began.Add(12*time.Hour))
+	})
+}
