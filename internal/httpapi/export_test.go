@@ -12,3 +12,6 @@ func RemoteForTest(trusted []netip.Prefix, r *http.Request) string {
 
 // ReadReceipt reads the body of a receipt.
 var ReadReceipt = readReceipt
+
+// ReadEnd reads the body that says how a run ended.
+var ReadEnd = readEnd

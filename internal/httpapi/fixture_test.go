@@ -238,9 +238,14 @@ func request(body string, edit func(*http.Request)) *http.Request {
 
 func (f *fixture) serve(r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	f.ServeHTTP(w, r)
+	f.ServeHTTP(patient{w}, r)
 	return w
 }
+
+// patient lets answers take their time, as a connection does.
+type patient struct{ *httptest.ResponseRecorder }
+
+func (patient) SetWriteDeadline(time.Time) error { return nil }
 
 // answers checks a success.
 func answers(t *testing.T, w *httptest.ResponseRecorder, code int, status wire.Status) {

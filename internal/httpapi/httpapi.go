@@ -57,11 +57,16 @@ func New(o Options) http.Handler {
 	e.Any("/v1/hooks/:source/api/secretchanged", api.receive)
 	e.POST("/v1/hooks/:source/sealed", api.receiveSealed)
 	e.GET("/v1/recipients", api.recipients)
-	agents := &mailboxAPI{Mailbox: o.Mailbox, log: o.Log, working: api.working}
+	agents := &mailboxAPI{Mailbox: o.Mailbox, log: o.Log, reading: api.reading, working: api.working}
 	e.GET("/v1/mailbox", agents.list)
 	e.GET("/v1/mailbox/:id", agents.fetch)
 	e.POST("/v1/mailbox/:id/receipt", agents.acknowledge)
 	e.POST("/v1/receipts", agents.report)
+	e.POST("/v1/mailbox/jobs/claim", agents.claim)
+	e.POST("/v1/mailbox/jobs/:id/extend", agents.extend)
+	e.POST("/v1/mailbox/jobs/:id/output", agents.output)
+	e.POST("/v1/mailbox/jobs/:id/sign", agents.sign)
+	e.POST("/v1/mailbox/jobs/:id/end", agents.end)
 	enrolments := &enrolAPI{Desk: o.Enrolments, log: o.Log, working: api.working}
 	e.POST("/v1/enrolments", enrolments.register)
 	return e

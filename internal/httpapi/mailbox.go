@@ -21,9 +21,9 @@ import (
 type mailboxAPI struct {
 	*mailbox.Mailbox
 	log zerolog.Logger
-	// working bounds the requests that are verified and answered, those apart
-	// that wait.
-	working slots
+	// reading bounds the larger bodies that arrive, working the requests that are
+	// verified and answered, those apart that wait.
+	reading, working slots
 }
 
 // list is GET /v1/mailbox?agent=NAME[&wait=DURATION][&after=ID].
@@ -34,11 +34,9 @@ func (a *mailboxAPI) list(c echo.Context) error {
 			return nil, err
 		}
 		if wait > 0 {
-			// The server would cut off the answer to a long wait otherwise.
-			err = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(wait + writeTimeout))
-		}
-		if err != nil {
-			return nil, fmt.Errorf("extend the time to answer: %w", err)
+			if err := allow(c, wait); err != nil {
+				return nil, err
+			}
 		}
 		return a.List(ctx, agent, query.Get("after"), wait)
 	})
@@ -87,14 +85,22 @@ func (a *mailboxAPI) report(c echo.Context) error {
 	})
 }
 
-// answer authenticates a request, with its body as it came, and answers what do
+// answer answers a request whose body, if it has one, is a receipt.
+func (a *mailboxAPI) answer(c echo.Context, parameters []string, do work) error {
+	return a.answerTo(c, parameters, readReceiptBody, do)
+}
+
+// work makes the answer to a request of an agent.
+type work = func(ctx context.Context, agent *mailbox.Agent, query url.Values, body []byte) (any, error)
+
+// answerTo authenticates a request, with its body as read has it, and answers what do
 // returns. The query may have the named parameters beside the agent's name.
-func (a *mailboxAPI) answer(c echo.Context, parameters []string, do func(context.Context, *mailbox.Agent, url.Values, []byte) (any, error)) error {
+func (a *mailboxAPI) answerTo(c echo.Context, parameters []string, read func(echo.Context) ([]byte, error), do work) error {
 	query, err := readQuery(c.Request().URL, parameters)
 	if err != nil {
 		return err
 	}
-	body, err := readReceiptBody(c)
+	body, err := read(c)
 	if err != nil {
 		return err
 	}

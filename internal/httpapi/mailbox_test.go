@@ -38,6 +38,7 @@ type mailed struct {
 	store   *sqlite.Outbox
 	keys    map[string]ed25519.PrivateKey
 	id      string
+	runs    *runs
 }
 
 func newMailed(t *testing.T) *mailed {
@@ -51,7 +52,7 @@ func newMailed(t *testing.T) *mailed {
 			t.Error(err)
 		}
 	})
-	m := &mailed{store: store, keys: map[string]ed25519.PrivateKey{}}
+	m := &mailed{store: store, keys: map[string]ed25519.PrivateKey{}, runs: newRuns()}
 	agents := map[string]*mailbox.Agent{}
 	for _, name := range []string{"web", "batch"} {
 		public, private, err := ed25519.GenerateKey(nil)
@@ -67,6 +68,7 @@ func newMailed(t *testing.T) *mailed {
 	}
 	m.mailbox, err = mailbox.New(mailbox.Options{
 		Outbox: store, Issuer: "test", Log: zerolog.Nop(), Agents: func(name string) *mailbox.Agent { return agents[name] },
+		Jobs: m.runs.of,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -105,9 +107,19 @@ func (m *mailed) put(t *testing.T) {
 // call is an agent's signed request, with a body if it is a POST.
 func (m *mailed) call(t *testing.T, by, method, target, body string) *http.Request {
 	t.Helper()
-	r := httptest.NewRequest(method, "https://relay.example"+target, strings.NewReader(body))
+	media := ""
 	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/json")
+		media = "application/json"
+	}
+	return m.send(t, by, method, target, media, body)
+}
+
+// send is an agent's signed request, with a body of that media type.
+func (m *mailed) send(t *testing.T, by, method, target, media, body string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest(method, "https://relay.example"+target, strings.NewReader(body))
+	if media != "" {
+		r.Header.Set("Content-Type", media)
 	}
 	id, err := keys.ID(m.keys[by].Public())
 	if err != nil {

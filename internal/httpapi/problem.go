@@ -14,6 +14,7 @@ import (
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/enrol"
 	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/wire"
@@ -79,6 +80,9 @@ var classes = []struct {
 	{mailbox.ErrForged, &kind{status: http.StatusUnprocessableEntity, slug: "receipt-signature", title: "the receipt is not signed by the agent"}},
 	{mailbox.ErrMismatch, &kind{status: http.StatusUnprocessableEntity, slug: "receipt-mismatch", title: "the receipt is not of what the agent was given"}},
 	{mailbox.ErrLate, &kind{status: http.StatusConflict, slug: "receipt-late", title: "the receipt is of a version that a newer one has replaced"}},
+	{mailbox.ErrRunLost, &kind{status: http.StatusConflict, slug: "run-lost", title: "the agent does not have that run, or not any more"}},
+	{outbox.ErrOutput, &kind{status: http.StatusConflict, slug: "output", title: "the chunk is not the next one of the output, or too much"}},
+	{jobs.ErrNotSigned, &kind{status: http.StatusUnprocessableEntity, slug: "not-signed", title: "the request for a certificate was not signed"}},
 	{mailbox.ErrAgentWaits, &kind{status: http.StatusTooManyRequests, slug: "agent-waits", title: "the agent waits in other requests", retryAfter: 5 * time.Second}},
 	{mailbox.ErrFull, &kind{status: http.StatusServiceUnavailable, slug: errBusy.slug, title: errBusy.title, retryAfter: 5 * time.Second}},
 	{intake.ErrKeyRefused, &kind{status: http.StatusUnprocessableEntity, slug: "key-refused", title: "an agent's key fails the policy"}},

@@ -31,12 +31,17 @@ func readReceiptBody(c echo.Context) ([]byte, error) {
 	return readJSON(c, "a receipt's body", maxReceiptBody)
 }
 
-// readJSON reads a body of that media type, up to most bytes.
+// readJSON reads a body of JSON, up to most bytes.
 func readJSON(c echo.Context, what string, most int64) ([]byte, error) {
+	return readBody(c, "application/json", what, most)
+}
+
+// readBody reads a body of the media type, up to most bytes.
+func readBody(c echo.Context, want, what string, most int64) ([]byte, error) {
 	r := c.Request()
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return nil, fmt.Errorf("%w: send Content-Type: application/json", hooks.ErrMediaType)
+	if err != nil || media != want {
+		return nil, fmt.Errorf("%w: send Content-Type: %s", hooks.ErrMediaType, want)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, most))
 	if _, is := errors.AsType[*http.MaxBytesError](err); is {

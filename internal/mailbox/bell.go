@@ -27,6 +27,8 @@ type bell struct {
 	count   int
 }
 
+func newBell() bell { return bell{waiters: map[string]map[chan struct{}]struct{}{}} }
+
 // listen returns what gets a signal at each ring for the agent from now on;
 // signals that nobody waited for are merged. leave ends it.
 func (b *bell) listen(agent string) (rings <-chan struct{}, leave func(), err error) {

@@ -1,6 +1,6 @@
 // Package mailbox is what agents fetch from, and where their receipts arrive: an
-// agent asks what waits for it, fetches it, and acknowledges it. An agent sees
-// its own alone.
+// agent asks what waits for it, fetches it, and acknowledges it. It asks for runs of
+// jobs that are its own as well, and reports them. An agent sees its own alone.
 package mailbox
 
 import (
@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
@@ -43,7 +44,10 @@ type Options struct {
 	Agents func(name string) *Agent
 	// Issuer names the service in its statements.
 	Issuer string
-	Log    zerolog.Logger
+	// Jobs is where the agent of that name gets runs of jobs and reports them; it sees
+	// its own alone.
+	Jobs func(agent string) jobs.Work
+	Log  zerolog.Logger
 }
 
 // Mailbox is safe for concurrent use.
@@ -55,6 +59,13 @@ type Mailbox struct {
 	stranger *Agent
 	bell     bell
 	closed   atomic.Bool
+
+	jobs func(agent string) jobs.Work
+	// runners are those that wait for runs; it rings for all at once only.
+	runners    bell
+	claims     *once[*wire.Run]
+	signatures *once[[]byte]
+	ends       *once[struct{}]
 }
 
 // New returns a Mailbox.
@@ -65,7 +76,8 @@ func New(o Options) (*Mailbox, error) {
 	}
 	return &Mailbox{
 		outbox: o.Outbox, agents: o.Agents, issuer: o.Issuer, log: o.Log, stranger: stranger,
-		bell: bell{waiters: map[string]map[chan struct{}]struct{}{}},
+		bell: newBell(), jobs: o.Jobs, runners: newBell(), claims: newOnce[*wire.Run](maxClaims), signatures: newOnce[[]byte](maxSignatures),
+		ends: newOnce[struct{}](maxClaims),
 	}, nil
 }
 
@@ -74,12 +86,16 @@ func (m *Mailbox) Ring(agent string) { m.bell.ring(agent) }
 
 // Reloaded says that there is a new configuration. Those that wait are answered
 // with nothing, so that they ask again under the new one.
-func (m *Mailbox) Reloaded() { m.bell.ringAll() }
+func (m *Mailbox) Reloaded() {
+	m.bell.ringAll()
+	m.runners.ringAll()
+}
 
 // Close ends each wait, and those to come, at once.
 func (m *Mailbox) Close() {
 	m.closed.Store(true)
 	m.bell.ringAll()
+	m.runners.ringAll()
 }
 
 // List returns what waits for the agent, the entries behind the one of the ID
