@@ -122,3 +122,35 @@ func Inventory(ctx context.Context, store stores.Store, read func()) (entries []
 	slices.SortFunc(entries, func(a, b StoreEntry) int { return strings.Compare(a.Alias, b.Alias) })
 	return entries, err
 }
+
+// StoreOutcome is what a change of a store did as it is shown.
+type StoreOutcome struct {
+	Alias   string   `json:"alias,omitempty"`
+	Did     string   `json:"did"`
+	DryRun  bool     `json:"dry_run,omitempty"`
+	Version string   `json:"version,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// ShowOutcome is the outcome as it is shown.
+func ShowOutcome(alias string, outcome stores.Outcome, dryRun bool) StoreOutcome {
+	return StoreOutcome{Alias: alias, Did: string(outcome.Did), DryRun: dryRun, Version: outcome.Version, Notes: outcome.Notes}
+}
+
+// FoundStore is a store that was found, or a place that could not be searched, as it is
+// shown.
+type FoundStore struct {
+	Kind    string            `json:"kind"`
+	Path    string            `json:"path"`
+	About   map[string]string `json:"about,omitempty"`
+	Problem string            `json:"problem,omitempty"`
+}
+
+// ShowFound is it as it is shown.
+func ShowFound(found stores.Found) FoundStore {
+	shown := FoundStore{Kind: found.Kind, Path: found.Path, About: found.About}
+	if found.Problem != nil {
+		shown.Problem = found.Problem.Error()
+	}
+	return shown
+}

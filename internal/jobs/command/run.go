@@ -102,7 +102,7 @@ func (b *bounded) Write(data []byte) (int, error) {
 	if _, b.failed = b.to.Write(taken); b.failed != nil {
 		b.fail(b.failed)
 	}
-	return len(data), nil
+	return len(data), nil //nolint:nilerr // The command is killed; failed tells why.
 }
 
 // printable is a text as a message repeats it: one line, without control characters.

@@ -136,19 +136,9 @@ func attention(views []standing.StoreEntry, within time.Duration, strict bool) e
 	return nil
 }
 
-// outcomeView is what a change did as it is printed.
-type outcomeView struct {
-	Alias   string   `json:"alias,omitempty"`
-	Did     string   `json:"did"`
-	DryRun  bool     `json:"dry_run,omitempty"`
-	Version string   `json:"version,omitempty"`
-	Notes   []string `json:"notes,omitempty"`
-}
-
 func printOutcome(cmd *cobra.Command, alias string, outcome stores.Outcome, dryRun, asJSON bool) error {
-	view := outcomeView{Alias: alias, Did: string(outcome.Did), DryRun: dryRun, Version: outcome.Version, Notes: outcome.Notes}
 	if asJSON {
-		return cli.PrintJSON(cmd, view)
+		return cli.PrintJSON(cmd, standing.ShowOutcome(alias, outcome, dryRun))
 	}
 	would := ""
 	if dryRun {

@@ -13,6 +13,7 @@ import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
 func newStoresDiscover() *cobra.Command {
@@ -45,30 +46,19 @@ of every tenant. What cannot be searched is told, and the search goes on: exits 
 	return cmd
 }
 
-// foundView is a store that was found, or a place that could not be searched, as it is
-// printed.
-type foundView struct {
-	Kind    string            `json:"kind"`
-	Path    string            `json:"path"`
-	About   map[string]string `json:"about,omitempty"`
-	Problem string            `json:"problem,omitempty"`
-}
-
 func discover(cmd *cobra.Command, discoverer stores.Discoverer, asJSON bool) error {
 	counted := cli.NewCounter(cmd, "places looked at")
-	views, problems := []foundView{}, 0
+	views, problems := []standing.FoundStore{}, 0
 	var brokeOff error
 	for found, err := range discoverer.Discover(cmd.Context()) {
 		if err != nil {
 			brokeOff = err
 			break
 		}
-		view := foundView{Kind: found.Kind, Path: found.Path, About: found.About}
 		if found.Problem != nil {
-			view.Problem = found.Problem.Error()
 			problems++
 		}
-		views = append(views, view)
+		views = append(views, standing.ShowFound(found))
 		counted.Add()
 	}
 	counted.Close()
@@ -84,7 +74,7 @@ func discover(cmd *cobra.Command, discoverer stores.Discoverer, asJSON bool) err
 	return nil
 }
 
-func printFound(cmd *cobra.Command, views []foundView, asJSON bool) error {
+func printFound(cmd *cobra.Command, views []standing.FoundStore, asJSON bool) error {
 	if asJSON {
 		return cli.PrintJSON(cmd, views)
 	}
