@@ -95,14 +95,13 @@ type bounded struct {
 func (b *bounded) Write(data []byte) (int, error) {
 	taken := data[:min(int64(len(data)), b.left)]
 	b.cut = b.cut || len(taken) < len(data)
-	if len(taken) == 0 || b.failed != nil {
-		return len(data), nil
+	if len(taken) > 0 && b.failed == nil {
+		b.left -= int64(len(taken))
+		if _, b.failed = b.to.Write(taken); b.failed != nil {
+			b.fail(b.failed)
+		}
 	}
-	b.left -= int64(len(taken))
-	if _, b.failed = b.to.Write(taken); b.failed != nil {
-		b.fail(b.failed)
-	}
-	return len(data), nil //nolint:nilerr // The command is killed; failed tells why.
+	return len(data), nil
 }
 
 // printable is a text as a message repeats it: one line, without control characters.
