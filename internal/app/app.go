@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,6 +27,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/enrol"
 	"github.com/sealrelay/sealrelay/internal/httpapi"
 	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/outbox/sqlite"
@@ -39,7 +41,10 @@ type Options struct {
 	InsecureLoopback bool
 	// Version is shown in /metrics.
 	Version string
-	Log     zerolog.Logger
+	// Logs writes the last lines of the log, for jobs that fetch them; nil if none are
+	// kept.
+	Logs func(io.Writer) error
+	Log  zerolog.Logger
 }
 
 // App is the running service. Its methods are to be called by one goroutine.
@@ -62,6 +67,7 @@ type App struct {
 	observed    *observed
 	dispatcher  *deliver.Dispatcher
 	mailbox     *mailbox.Mailbox
+	jobs        *jobs.Desk
 	// quarantined are the agents that intake was told of; only one goroutine at a
 	// time reads them anew.
 	quarantined map[string]bool
@@ -72,8 +78,8 @@ type App struct {
 	stopBackground context.CancelFunc
 	background     sync.WaitGroup
 	failed         chan error
-	// reloaded has room for one signal.
-	reloaded chan struct{}
+	// reloaded and replan have room for one signal.
+	reloaded, replan chan struct{}
 }
 
 // OutboxPath is where the configuration's outbox is.
@@ -89,7 +95,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), reloaded: make(chan struct{}, 1), stopBackground: func() {}}
+	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), reloaded: make(chan struct{}, 1), replan: make(chan struct{}, 1), stopBackground: func() {}}
 	built, err := a.build(cfg)
 	if err != nil {
 		return nil, err
@@ -117,8 +123,9 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 		return nil, errors.Join(err, a.store.Close())
 	}
 	a.recipients = signer.recipients
-	a.observed = newObserved(a.store, options.Version)
-	a.mailbox, err = mailbox.New(mailbox.Options{Outbox: a.store, Agents: a.caller, Issuer: cfg.Issuer, Log: a.log})
+	a.observed = newObserved(a.store, a.store, options.Version)
+	a.jobs = jobs.NewDesk(jobs.DeskOptions{Jobs: a.store, Definitions: a.definitions, Log: a.log})
+	a.mailbox, err = mailbox.New(mailbox.Options{Outbox: a.store, Agents: a.caller, Issuer: cfg.Issuer, Jobs: a.jobs.For, Log: a.log})
 	if err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
@@ -222,6 +229,7 @@ func (a *App) Start() error {
 	a.background.Go(func() { a.watchNeeds(ctx) })
 	a.background.Go(func() { a.watchStores(ctx) })
 	a.background.Go(func() { a.watchStoreEntries(ctx) })
+	a.startJobs(ctx)
 	a.background.Go(func() { a.watch(ctx, a.store.Failed()) })
 	a.serve(a.hooks, a.hooksListener)
 	if a.admin != nil {
@@ -250,6 +258,7 @@ func (a *App) listen() error {
 	}
 	a.hooks = httpapi.NewServer(handler, tlsConfig, a.log)
 	a.hooks.RegisterOnShutdown(a.mailbox.Close) // agents that wait do not hold up the stop
+	a.hooks.RegisterOnShutdown(a.jobs.Close)
 	if a.cfg.Admin.Listen == "off" {
 		return nil
 	}
@@ -328,9 +337,11 @@ func (a *App) putInForce(built *Built) {
 	a.built.Store(built)
 	a.intake.SetRules(built.Rules)
 	a.mailbox.Reloaded()
-	select {
-	case a.reloaded <- struct{}{}:
-	default:
+	for _, tell := range []chan struct{}{a.reloaded, a.replan} {
+		select {
+		case tell <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -387,6 +398,7 @@ func (a *App) forget(ctx context.Context) {
 		} else if n > 0 {
 			a.log.Info().Int("events", n).Msg("old events forgotten")
 		}
+		a.forgetRuns(ctx)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

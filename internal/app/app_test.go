@@ -309,7 +309,7 @@ func (busyOutbox) Holds(context.Context) ([]outbox.Hold, error) { return nil, ou
 
 func TestMetricsWithoutOutbox(t *testing.T) {
 	answer := httptest.NewRecorder()
-	newObserved(busyOutbox{}, "1.2.3").ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	newObserved(busyOutbox{}, noJobs{}, "1.2.3").ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	page := answer.Body.String()
 	if answer.Code != http.StatusOK || !strings.Contains(page, "sealrelay_build_info") || strings.Contains(page, "sealrelay_deliveries") || strings.Contains(page, "sealrelay_values_awaited") {
 		t.Errorf("%d, and\n%s", answer.Code, page)
@@ -411,7 +411,7 @@ func (heldOutbox) Holds(context.Context) ([]outbox.Hold, error) {
 
 func TestMetricsOfHeld(t *testing.T) {
 	answer := httptest.NewRecorder()
-	newObserved(heldOutbox{}, "1.2.3").ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	newObserved(heldOutbox{}, noJobs{}, "1.2.3").ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	for _, want := range []string{
 		`sealrelay_destination_held{agent="batch",destination="",why="paused"} 1`,
 		`sealrelay_destination_held{agent="web",destination="push",why="failing"} 1`,
@@ -421,3 +421,8 @@ func TestMetricsOfHeld(t *testing.T) {
 		}
 	}
 }
+
+// noJobs has no run.
+type noJobs struct{ outbox.Jobs }
+
+func (noJobs) CountRuns(context.Context) ([]outbox.RunCount, error) { return nil, nil }

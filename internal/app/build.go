@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
@@ -23,6 +24,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/deliver/kinds"
 	"github.com/sealrelay/sealrelay/internal/httpapi"
 	"github.com/sealrelay/sealrelay/internal/intake"
+	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/servercert"
 )
@@ -43,6 +45,10 @@ type Built struct {
 	tokens []httpapi.Token
 	// stores are those of the configuration, by name.
 	stores map[string]stores.Store
+	// Jobs are those of the configuration, by name.
+	Jobs map[string]jobs.Definition
+	// azure is the account of the configuration.
+	azure func() (*azure.Account, error)
 	// asksClient says that some source or agent needs a TLS client certificate.
 	asksClient bool
 }
@@ -55,7 +61,7 @@ func Build(cfg *config.Config) (*Built, error) {
 	opened := b.openStores()
 	sources := b.sources()
 	registry, escrow := b.registry(), b.escrow()
-	callers, tokens := b.callers(registry), b.tokens()
+	callers, tokens, defined := b.callers(registry), b.tokens(), b.jobs()
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
@@ -66,6 +72,8 @@ func Build(cfg *config.Config) (*Built, error) {
 		callers:      callers,
 		tokens:       tokens,
 		stores:       opened,
+		Jobs:         defined,
+		azure:        sync.OnceValues(b.azure),
 		asksClient:   slices.ContainsFunc(sources, asksClient) || slices.ContainsFunc(slices.Collect(maps.Values(cfg.Agents)), agentAsksClient),
 	}, nil
 }

@@ -17,6 +17,7 @@ const scrapeTimeout = 5 * time.Second
 // that a sender chooses.
 type observed struct {
 	store    outbox.Outbox
+	jobs     outbox.Jobs
 	version  string
 	hooks    *metrics.Histogram
 	attempts *metrics.Histogram
@@ -25,9 +26,10 @@ type observed struct {
 	watched  watchedStores
 }
 
-func newObserved(store outbox.Outbox, version string) *observed {
+func newObserved(store outbox.Outbox, runs outbox.Jobs, version string) *observed {
 	return &observed{
 		store:   store,
+		jobs:    runs,
 		version: version,
 		hooks: metrics.NewHistogram("sealrelay_hook_duration_seconds", "Time to answer a hook, by source and outcome.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5}, "outcome", "source"),
@@ -85,6 +87,7 @@ func (o *observed) writeStates(ctx context.Context, page *metrics.Page) {
 				metrics.Label{Name: "destination", Value: hold.Destination.Destination}, metrics.Label{Name: "why", Value: hold.Why()})
 		}
 	}
+	o.writeJobs(ctx, page)
 	if waiting, overdue, err := o.store.CountAwaited(ctx, time.Now()); err == nil {
 		page.Family("sealrelay_values_awaited", metrics.GaugeType, "Secrets whose source told of a change and whose value has not come, by whether it is overdue.")
 		writeState(page, "sealrelay_values_awaited", "overdue", overdue)

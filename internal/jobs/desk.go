@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -139,7 +140,9 @@ func withParameters(definition Definition, parameters map[string]any) (json.RawM
 		return nil, fmt.Errorf("%w: only those of the kind %s do", ErrParameters, KindCustom)
 	}
 	settings := map[string]any{}
-	if err := json.Unmarshal(definition.Settings, &settings); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(definition.Settings))
+	decoder.UseNumber() // A whole number stays what it is.
+	if err := decoder.Decode(&settings); err != nil {
 		return nil, fmt.Errorf("settings of job %s: %w", definition.Name, err)
 	}
 	merged, _ := settings["parameters"].(map[string]any)
