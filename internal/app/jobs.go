@@ -67,14 +67,14 @@ func (b *builder) job(name string, from config.Job) (jobs.Definition, error) {
 		definition.Authority = &jobs.Authority{Name: from.Authority, Command: authority.Command, Timeout: authority.Timeout}
 	}
 	if from.On == "" {
-		err = b.canDo(definition)
+		err = b.canDo(&definition)
 	}
 	return definition, err
 }
 
 // canDo finds what a job that the service does names and is not there. What an agent has
 // only the agent knows.
-func (b *builder) canDo(definition jobs.Definition) error {
+func (b *builder) canDo(definition *jobs.Definition) error {
 	var names struct {
 		Store      string         `json:"store"`
 		Command    string         `json:"command"`
@@ -88,12 +88,21 @@ func (b *builder) canDo(definition jobs.Definition) error {
 			return fmt.Errorf("the configuration has no store %q", names.Store)
 		}
 	}
-	if definition.Kind == jobs.KindCustom {
-		if _, ok := b.cfg.Commands[names.Command]; !ok {
-			return fmt.Errorf("the configuration has no command %q", names.Command)
-		}
+	if definition.Kind != jobs.KindCustom {
+		return nil
 	}
-	return nil
+	program, ok := b.cfg.Commands[names.Command]
+	if !ok {
+		return fmt.Errorf("the configuration has no command %q", names.Command)
+	}
+	definition.CheckParameters = func(parameters map[string]any) error {
+		_, err := program.Values(parameters)
+		return err
+	}
+	if definition.Schedule.IsZero() { // Whoever starts it may give what is missing.
+		return nil
+	}
+	return definition.CheckParameters(names.Parameters)
 }
 
 // kinds are what the service can do.

@@ -41,6 +41,7 @@ func (b *builder) tokenVerifier(file string) (hooks.Verifier, error) {
 // adminOptions are those of the admin listener, which follow a reload.
 func (a *App) adminOptions() httpapi.AdminOptions {
 	return httpapi.AdminOptions{
+		Jobs: a.jobs, Runs: a.store,
 		Ready: a.ready, Metrics: a.observed, Outbox: a.store, Log: a.log,
 		Tokens: func() []httpapi.Token { return a.built.Load().tokens },
 		Keys:   func() []standing.Key { return ShownKeys(a.built.Load().Rules.Registry(), time.Now()) },

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
+	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/standing"
 )
@@ -35,7 +36,10 @@ type AdminOptions struct {
 	// Stores are those of the configuration, Store one of them by its name.
 	Stores func() []standing.CertificateStore
 	Store  func(name string) (stores.Store, bool)
-	Log    zerolog.Logger
+	// Jobs is where jobs are started and their runs retried, Runs what they were.
+	Jobs *jobs.Desk
+	Runs Runs
+	Log  zerolog.Logger
 }
 
 // NewAdmin makes the handler of the admin listener: /healthz says that the
@@ -57,6 +61,16 @@ func NewAdmin(o AdminOptions) http.Handler {
 	e.POST("/v1/agents/:agent/release", o.authorised(Operator, o.release))
 	e.GET("/v1/stores", o.authorised(Viewer, o.listStores))
 	e.GET("/v1/stores/:store/entries", o.authorised(Viewer, o.inventory))
+	e.GET("/v1/jobs", o.authorised(Viewer, o.listJobs))
+	e.POST("/v1/jobs/:job/start", o.authorised(Operator, o.startJob))
+	e.POST("/v1/jobs/:job/schedule", o.authorised(Operator, o.schedule(true)))
+	e.POST("/v1/jobs/:job/unschedule", o.authorised(Operator, o.schedule(false)))
+	e.GET("/v1/runs", o.authorised(Viewer, o.listRuns))
+	e.GET("/v1/runs/:run", o.authorised(Viewer, o.showRun))
+	e.GET("/v1/runs/:run/output", o.authorised(Viewer, o.runOutput))
+	e.POST("/v1/runs/:run/retry", o.authorised(Operator, o.retryRun))
+	e.POST("/v1/runs/:run/cancel", o.authorised(Operator, o.cancelRun))
+	e.POST("/v1/runs/acknowledge", o.authorised(Operator, o.acknowledgeRuns))
 	e.GET("/v1/audit", o.authorised(Viewer, o.listAudit))
 	return e
 }

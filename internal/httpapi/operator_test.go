@@ -23,6 +23,7 @@ import (
 	"github.com/sealrelay/sealrelay/hooks/verify"
 	"github.com/sealrelay/sealrelay/internal/audit"
 	"github.com/sealrelay/sealrelay/internal/httpapi"
+	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/outbox/sqlite"
 	"github.com/sealrelay/sealrelay/internal/secretbytes"
@@ -38,6 +39,7 @@ const (
 type operated struct {
 	http.Handler
 	store outbox.Outbox
+	runs  outbox.Jobs
 }
 
 func tokenOf(t *testing.T, name string, role httpapi.Role, secret string) httpapi.Token {
@@ -66,7 +68,8 @@ func operate(t *testing.T) operated {
 			t.Fatal(err)
 		}
 	}
-	return operated{store: store, Handler: httpapi.NewAdmin(httpapi.AdminOptions{
+	desk := jobs.NewDesk(jobs.DeskOptions{Jobs: store, Definitions: func() map[string]jobs.Definition { return definedJobs }, Log: zerolog.Nop()})
+	return operated{store: store, runs: store, Handler: httpapi.NewAdmin(httpapi.AdminOptions{
 		Tokens: func() []httpapi.Token { return tokens }, Outbox: store,
 		Keys: func() []standing.Key { return []standing.Key{{Owner: "agent/web", Passes: true}} },
 		Known: func(at outbox.Destination) error {
@@ -82,6 +85,7 @@ func operate(t *testing.T) operated {
 			kept, ok := map[string]stores.Store{"certificates": storeOf{}, "away": storeOf{errors.New("no route to it")}}[name]
 			return kept, ok
 		},
+		Jobs: desk, Runs: store,
 		Metrics: http.NotFoundHandler(), Log: zerolog.Nop(),
 	})}
 }

@@ -37,6 +37,9 @@ type Definition struct {
 	// ended.
 	Retries    int
 	RetryAfter time.Duration
+	// CheckParameters finds what is wrong with the parameters of a command; nil if that
+	// is not known here.
+	CheckParameters func(map[string]any) error
 	// Authority signs what its runs ask to be signed; nil if nothing may be.
 	Authority *Authority
 }

@@ -24,8 +24,8 @@ var (
 	ErrUnknownJob = errors.New("the configuration has no such job")
 	// ErrNoSchedule: the job has no schedule to be taken off or put on.
 	ErrNoSchedule = errors.New("the job has no schedule")
-	// ErrParameters: the job is not of a kind that takes parameters.
-	ErrParameters = errors.New("the job takes no parameters")
+	// ErrParameters: the job does not take these parameters.
+	ErrParameters = errors.New("the job does not take these parameters")
 	// ErrNotFailed: only what ended as a failure or a warning, or was cancelled, is
 	// retried.
 	ErrNotFailed = errors.New("the run is not one that failed, warned or was cancelled")
@@ -133,11 +133,11 @@ func (d *Desk) definition(name string) (Definition, error) {
 
 // withParameters are the settings with parameters beside those that are there.
 func withParameters(definition Definition, parameters map[string]any) (json.RawMessage, error) {
-	if len(parameters) == 0 {
+	switch {
+	case definition.Kind != KindCustom && len(parameters) == 0:
 		return definition.Settings, nil
-	}
-	if definition.Kind != KindCustom {
-		return nil, fmt.Errorf("%w: only those of the kind %s do", ErrParameters, KindCustom)
+	case definition.Kind != KindCustom:
+		return nil, fmt.Errorf("%w: only those of the kind %s take any", ErrParameters, KindCustom)
 	}
 	settings := map[string]any{}
 	decoder := json.NewDecoder(bytes.NewReader(definition.Settings))
@@ -150,6 +150,11 @@ func withParameters(definition Definition, parameters map[string]any) (json.RawM
 		merged = map[string]any{}
 	}
 	maps.Copy(merged, parameters)
+	if definition.CheckParameters != nil {
+		if err := definition.CheckParameters(merged); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrParameters, err)
+		}
+	}
 	settings["parameters"] = merged
 	return json.Marshal(settings)
 }

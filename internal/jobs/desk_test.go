@@ -25,8 +25,8 @@ func TestStart(t *testing.T) {
 		o.define(jobs.Definition{Name: "script", Kind: jobs.KindCustom, Settings: json.RawMessage(`{"command":"c","parameters":{"level":1,"kind":"full"}}`)}, done(""))
 		o.define(jobs.Definition{Name: "list", Kind: jobs.KindInventory, Settings: json.RawMessage(`{"store":"a"}`), Retries: 2}, done(""))
 		for want, order := range map[string]jobs.Order{
-			`the configuration has no such job: "nightly"; there are list, script`: {Job: "nightly"},
-			"the job takes no parameters: only those of the kind custom do":        {Job: "list", Parameters: map[string]any{"level": 3}},
+			`the configuration has no such job: "nightly"; there are list, script`:           {Job: "nightly"},
+			"the job does not take these parameters: only those of the kind custom take any": {Job: "list", Parameters: map[string]any{"level": 3}},
 		} {
 			if _, err := o.Start(t.Context(), order); err == nil || err.Error() != want {
 				t.Errorf("error is %v, want %s", err, want)
