@@ -3,16 +3,14 @@ package service
 import (
 	"bytes"
 	"context"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/bundle"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
-	"github.com/sealrelay/sealrelay/crypto/keys"
 )
 
 // addFlags say what is added and how.
@@ -80,79 +78,22 @@ func tagsOf(texts []string) (map[string]string, error) {
 	return tags, nil
 }
 
-// read reads the file. A PKCS#12 file without a password is one with an empty one.
+// read reads the file.
 func (f *addFlags) read() error {
 	data, err := cli.ReadFile(f.file)
 	if err != nil {
 		return err
 	}
 	defer clear(data)
-	var password []byte
+	options := bundle.Options{Entry: f.entry, NoPrivate: f.noPrivate}
 	if f.passwordFile != "" {
-		if password, err = cli.ReadFile(f.passwordFile); err != nil {
-			return err
-		}
-		defer clear(password)
-		password = bytes.TrimRight(password, "\r\n")
-	}
-	err = f.parse(data, keys.Options{Password: password, Alias: f.entry})
-	if f.passwordFile == "" && errors.Is(err, keys.ErrPassword) {
-		err = f.parse(data, keys.Options{Password: []byte{}, Alias: f.entry})
-	}
-	return err
-}
-
-func (f *addFlags) parse(data []byte, options keys.Options) error {
-	publics, err := keys.ParsePublics(data, options)
-	if err != nil {
-		return err
-	}
-	if !f.noPrivate {
-		privates, err := keys.ParsePrivates(data, options)
+		password, err := cli.ReadFile(f.passwordFile)
 		if err != nil {
 			return err
 		}
-		if len(privates) != 1 {
-			return fmt.Errorf("it has %d private keys; name one with --entry, or leave them out with --no-private-key", len(privates))
-		}
-		f.addition.Private = privates[0]
+		defer clear(password)
+		options.Password = bytes.TrimRight(password, "\r\n")
 	}
-	own, err := chosen(publics, f.addition.Private)
-	if err != nil {
-		return err
-	}
-	f.addition.Certificates = chainOf(own)
-	return nil
-}
-
-// chosen is the certificate of the private key, or the only one.
-func chosen(publics []*keys.Public, private any) (*keys.Public, error) {
-	if private == nil {
-		if len(publics) != 1 {
-			return nil, fmt.Errorf("it has %d certificates of their own; name one with --entry", len(publics))
-		}
-		return publics[0], nil
-	}
-	own, err := keys.PublicOf(private)
-	if err != nil {
-		return nil, err
-	}
-	id, err := keys.ID(own)
-	if err != nil {
-		return nil, err
-	}
-	for _, public := range publics {
-		if public.ID() == id && public.CertificateDER != nil {
-			return public, nil
-		}
-	}
-	return nil, errors.New("there is no certificate for the private key in it")
-}
-
-func chainOf(public *keys.Public) []byte {
-	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: public.CertificateDER})
-	for _, intermediate := range public.Intermediates {
-		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: intermediate.Raw})...)
-	}
-	return chain
+	f.addition.Private, f.addition.Certificates, err = bundle.Parse(data, options)
+	return err
 }
