@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -356,4 +357,38 @@ func TestDiscover(t *testing.T) {
 	finds = nil
 	report, _, err = j.run(t, "discover", text)
 	wants(t, report, err, jobs.Report{Message: "nothing found"})
+}
+
+// TestManual: the manual's jobs and commands are such.
+func TestManual(t *testing.T) {
+	data, err := os.ReadFile("../../../docs/jobs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, part := range strings.Split(string(data), "```yaml\n")[1:] {
+		text, _, _ := strings.Cut(part, "```")
+		var c config.Config
+		if err := config.Strict([]byte(text), &c); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		for name, job := range c.Jobs {
+			kind, read, err := job.Work()
+			if err == nil {
+				_, err = kinds.Settings(kind, read.Decode, func(path string) string { return path })
+			}
+			if err != nil {
+				t.Errorf("job %s: %v", name, err)
+			}
+			seen++
+		}
+		for name, command := range c.Commands {
+			if err := command.Check(); err != nil {
+				t.Errorf("command %s: %v", name, err)
+			}
+		}
+	}
+	if seen < 4 {
+		t.Errorf("%d jobs only", seen)
+	}
 }
