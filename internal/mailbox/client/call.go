@@ -27,6 +27,9 @@ type request struct {
 	query url.Values
 	// body is sent as JSON; nil for none.
 	body any
+	// octets are sent as they are, in place of body, as that media type.
+	octets []byte
+	media  string
 	// wait is how long the service may take beyond the usual.
 	wait time.Duration
 	// limit bounds the answer, in bytes.
@@ -74,12 +77,13 @@ func (c *Client) request(ctx context.Context, call request) (*http.Request, erro
 		query[name] = values
 	}
 	at.RawQuery = query.Encode()
-	var body []byte
+	body, media := call.octets, call.media
 	if call.body != nil {
 		var err error
 		if body, err = json.Marshal(call.body); err != nil {
 			return nil, err
 		}
+		media = "application/json"
 	}
 	r, err := http.NewRequestWithContext(ctx, call.method, at.String(), bytes.NewReader(body))
 	if err != nil {
@@ -87,7 +91,7 @@ func (c *Client) request(ctx context.Context, call request) (*http.Request, erro
 	}
 	r.Header.Set("Accept", "application/json, "+wire.ProblemType)
 	if len(body) > 0 {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", media)
 	}
 	if c.signer == nil {
 		return r, nil

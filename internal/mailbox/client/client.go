@@ -1,5 +1,6 @@
 // Package client is an agent's side of /v1/mailbox: it lists what waits for the
-// agent, fetches it, and acknowledges it with a receipt.
+// agent, fetches it, and acknowledges it with a receipt. [Jobs] asks there for runs
+// of jobs.
 //
 // It verifies nothing of what it fetches. Whoever uses it holds the statement to
 // the pinned key of the service and the envelope to the statement, as with a
