@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/azurekeyvault"
 	storekinds "github.com/sealrelay/sealrelay/agentkeys/stores/kinds"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/internal/azure"
@@ -54,7 +55,11 @@ func (b *builder) store(name string) (stores.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return storekinds.New(kind, storekinds.Settings{Decode: settings.Decode, Path: b.cfg.Path, Azure: b.azure})
+	return storekinds.New(kind, storekinds.Settings{Decode: settings.Decode, Path: b.cfg.Path, KeyVault: b.keyVault})
+}
+
+func (b *builder) keyVault(decode func(into any) error) (stores.Store, error) {
+	return azurekeyvault.Open(decode, b.azure)
 }
 
 // openStores opens every store, with the account that the destinations have too.

@@ -52,6 +52,20 @@ type Store struct {
 	pace    *azure.Pace
 }
 
+// Open makes the store of its part of a configuration, with the account that account
+// returns.
+func Open(decode func(into any) error, account func() (*azure.Account, error)) (*Store, error) {
+	var config Config
+	if err := decode(&config); err != nil {
+		return nil, err
+	}
+	with, err := account()
+	if err != nil {
+		return nil, err
+	}
+	return New(config, with)
+}
+
 // New makes the store with the account that everything of Azure is done with.
 func New(config Config, account *azure.Account) (*Store, error) {
 	if config.Vault == "" {

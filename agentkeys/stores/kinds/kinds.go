@@ -2,20 +2,19 @@
 package kinds
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
-	"github.com/sealrelay/sealrelay/agentkeys/stores/azurekeyvault"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/directory"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/js7joc"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/keystore"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/script"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/ssh"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/tls"
-	"github.com/sealrelay/sealrelay/internal/azure"
 )
 
 // Settings is how a kind's constructor gets its part of the configuration.
@@ -25,13 +24,15 @@ type Settings struct {
 	Decode func(into any) error
 	// Path makes a path of the configuration absolute.
 	Path func(string) string
-	// Azure is the account that everything of Azure is done with.
-	Azure func() (*azure.Account, error)
+	// KeyVault makes the store of the kind azure-key-vault of what decode reads
+	// (azurekeyvault.Open). This package is without the SDK of Azure, which a program
+	// for small machines has no room for; nil for such a program.
+	KeyVault func(decode func(into any) error) (stores.Store, error)
 }
 
 // All are the kinds by the name they have in a configuration.
 var All = map[string]func(Settings) (stores.Store, error){
-	azurekeyvault.Kind: newAzureKeyVault,
+	"azure-key-vault": newAzureKeyVault,
 	"directory": func(s Settings) (stores.Store, error) {
 		return decoded(s, func(c directory.Config) (stores.Store, error) {
 			c.Dir = s.Path(c.Dir)
@@ -75,14 +76,14 @@ func decoded[C any](s Settings, construct func(C) (stores.Store, error)) (stores
 	return construct(config)
 }
 
+// ErrNoKeyVault says that the program has nothing that reads Azure Key Vaults.
+var ErrNoKeyVault = errors.New("this program was built without the service, and so without what reads Azure Key Vaults")
+
 func newAzureKeyVault(s Settings) (stores.Store, error) {
-	return decoded(s, func(c azurekeyvault.Config) (stores.Store, error) {
-		account, err := s.Azure()
-		if err != nil {
-			return nil, err
-		}
-		return azurekeyvault.New(c, account)
-	})
+	if s.KeyVault == nil {
+		return nil, ErrNoKeyVault
+	}
+	return s.KeyVault(s.Decode)
 }
 
 func newKeystore(format string) func(Settings) (stores.Store, error) {

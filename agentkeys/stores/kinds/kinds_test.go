@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealrelay/sealrelay/agentkeys/stores"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/azurekeyvault"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/kinds"
+	"github.com/sealrelay/sealrelay/internal/azure"
 	"github.com/sealrelay/sealrelay/internal/config"
 )
 
@@ -16,12 +19,23 @@ func TestUnknownKindNamesThoseThereAre(t *testing.T) {
 	}
 }
 
+func keyVault(decode func(any) error) (stores.Store, error) {
+	return azurekeyvault.Open(decode, func() (*azure.Account, error) { return nil, errors.New("no account") })
+}
+
+// TestNoKeyVault: a program without it says so.
+func TestNoKeyVault(t *testing.T) {
+	if _, err := kinds.New("azure-key-vault", kinds.Settings{}); !errors.Is(err, kinds.ErrNoKeyVault) {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // Each kind reads its settings, passes on what is wrong with them, needs something, and
 // can be configured.
 func TestKinds(t *testing.T) {
 	wrong := errors.New("line 3: unknown key")
 	for kind := range kinds.All {
-		settings := kinds.Settings{Decode: func(any) error { return wrong }, Path: func(path string) string { return path }}
+		settings := kinds.Settings{Decode: func(any) error { return wrong }, Path: func(path string) string { return path }, KeyVault: keyVault}
 		if _, err := kinds.New(kind, settings); !errors.Is(err, wrong) {
 			t.Errorf("%s: error is %v, want that of its settings", kind, err)
 		}
