@@ -68,6 +68,8 @@ func TestScripts(t *testing.T) {
 			"agentkill":     agents.kill,
 			"waitagentlog":  agents.waitLog,
 			"agentkeeps":    agentKeeps,
+			"jobrun":        jobRun,
+			"waitrun":       waitRun,
 		},
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sealrelay/sealrelay/internal/outbox"
@@ -46,14 +48,16 @@ func (d *Desk) InventoryAfter(ctx context.Context, changed, actor string) error 
 
 // inventoryOf is the job that lists a store on a runner. If the configuration has none it
 // is one of its own, whose name no job of a configuration can have.
-func (d *Desk) inventoryOf(name, runner string) Definition {
-	for _, definition := range d.Definitions() {
-		if definition.Kind == KindInventory && definition.Runner == runner && store(definition.Settings) == name {
+func (d *Desk) inventoryOf(changed, runner string) Definition {
+	definitions := d.Definitions()
+	for _, name := range slices.Sorted(maps.Keys(definitions)) {
+		definition := definitions[name]
+		if definition.Kind == KindInventory && definition.Runner == runner && store(definition.Settings) == changed {
 			return definition
 		}
 	}
-	settings, _ := json.Marshal(map[string]string{"store": name}) // It cannot fail.
-	own := Definition{Name: "inventory:" + name, Runner: runner, Kind: KindInventory, Settings: settings, Timeout: inventoryWithin}
+	settings, _ := json.Marshal(map[string]string{"store": changed}) // It cannot fail.
+	own := Definition{Name: "inventory:" + changed, Runner: runner, Kind: KindInventory, Settings: settings, Timeout: inventoryWithin}
 	if runner != "" {
 		own.Name += "@" + runner
 	}
@@ -62,12 +66,14 @@ func (d *Desk) inventoryOf(name, runner string) Definition {
 
 // tell logs what somebody should look at.
 func (d *Desk) tell(run outbox.Run, done outbox.RunEnd) {
-	event := d.Log.Info()
+	log := d.Log.With().Str("job", run.Job).Str("run", run.ID).Str("detail", done.Message).Logger()
+	if run.Runner != "" {
+		log = log.With().Str("agent", run.Runner).Logger()
+	}
 	switch done.Result {
 	case outbox.RunFailure:
-		event = d.Log.Error()
+		log.Error().Msg("a job failed")
 	case outbox.RunWarning:
-		event = d.Log.Warn()
+		log.Warn().Msg("a job needs attention")
 	}
-	event.Str("job", run.Job).Str("run", run.ID).Str("agent", run.Runner).Str("result", string(done.Result)).Str("message", done.Message).Msg("job ended")
 }

@@ -21,6 +21,7 @@ func TestInventoryFollows(t *testing.T) {
 		changes := func(store string, err error) jobs.Kind {
 			return func(context.Context, jobs.Task) (jobs.Report, error) { return jobs.Report{Changed: store}, err }
 		}
+		o.define(jobs.Definition{Name: "a look elsewhere", Kind: jobs.KindInventory, Settings: ofStore("z")}, nil)
 		o.define(jobs.Definition{Name: "look", Kind: jobs.KindInventory, Settings: ofStore("a")}, done("2 entries"))
 		o.define(jobs.Definition{Name: "look@web", Kind: jobs.KindInventory, Settings: ofStore("c"), Runner: "web"}, nil)
 		o.define(jobs.Definition{Name: "add a"}, changes("a", nil))

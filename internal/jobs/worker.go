@@ -10,8 +10,12 @@ import (
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
 
-// claimPoll is how soon a runner that waits sees what another process has added.
-const claimPoll = 5 * time.Second
+// How soon a runner that waits sees what another process has added. There may be
+// thousands of agents.
+const (
+	claimPoll      = time.Second
+	claimPollAgent = 10 * time.Second
+)
 
 // ErrClosed: the service stops.
 var ErrClosed = errors.New("the service stops")
@@ -55,6 +59,9 @@ func (w *worker) Claim(ctx context.Context) (outbox.Run, error) {
 		}
 		now := time.Now()
 		wait := claimPoll
+		if w.runner != "" {
+			wait = claimPollAgent
+		}
 		switch {
 		case there && !at.After(now):
 			// A look costs no write; only what is due is claimed.

@@ -23,6 +23,11 @@ func openOutbox(cmd *cobra.Command, configPath string) (outbox.Outbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openStored(cmd, cfg)
+}
+
+// openStored is openOutbox for a configuration that was read.
+func openStored(cmd *cobra.Command, cfg *config.Config) (*sqlite.Outbox, error) {
 	path := app.OutboxPath(cfg)
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open outbox: %w; `sealrelay serve` makes it", err)

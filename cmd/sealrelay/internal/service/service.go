@@ -19,6 +19,7 @@ func Commands(version string) []cli.Command {
 		{Name: "agents", New: newAgents},
 		{Name: "secrets", New: newSecrets},
 		{Name: "stores", New: newStores},
+		{Name: "jobs", New: newJobs},
 		{Name: "reseal", New: newReseal},
 		{Name: "deliveries", New: newDeliveries},
 		{Name: "audit", New: newAudit},
