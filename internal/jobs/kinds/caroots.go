@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/sealrelay/sealrelay/crypto/keys"
@@ -73,12 +72,7 @@ func (s CASync) fetch(ctx context.Context) ([]*keys.Public, error) {
 }
 
 func readTrust(name string) (*x509.CertPool, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxRoots))
+	data, err := readBounded(name, maxRoots)
 	if err != nil {
 		return nil, err
 	}

@@ -21,8 +21,8 @@ import (
 	"github.com/sealrelay/sealrelay/internal/jobs"
 )
 
-// CASync are the settings of a job that keeps the certificates of an authority in a
-// store: what it issued, or its roots. Exactly one of Directory and Roots must be there.
+// CASync is a job that keeps the certificates of an authority in a store: what it issued,
+// from a folder, or its roots, from an address. Exactly one of the two must be named.
 type CASync struct {
 	// Directory is a folder with certificates, PEM or DER (.pem, .crt, .cer, .der), not
 	// those in folders in it.
@@ -196,6 +196,9 @@ func (f *follow) add(ctx context.Context, adder stores.Adder, certificates []*ke
 			continue
 		}
 		wanted[alias] = true
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		did := stores.DidNothing
 		if entry, ok := there[alias]; ok {
 			if entry.Problem != nil || entry.Key == nil || !bytes.Equal(entry.Key.CertificateDER, public.CertificateDER) {
@@ -252,6 +255,9 @@ func (f *follow) remove(ctx context.Context, remover stores.Remover, wanted map[
 				return err
 			}
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		outcome, err := remover.Remove(ctx, stores.Removal{Alias: entry.Alias})
 		if errors.Is(err, stores.ErrNotFound) {

@@ -88,7 +88,7 @@ func TestFollowFolder(t *testing.T) {
 	}
 
 	// One goes, one comes; what others have put there stays.
-	add(t, store, "ca-mine.pem")
+	put(t, store, "ca-mine.pem")
 	write(t, dir, "b.der", c.Raw)
 	write(t, dir, "twice.CRT", pemOf(a))
 	report, lines, err = j.run(t, "ca-sync", text)
@@ -293,6 +293,25 @@ func TestFollowIntoFailures(t *testing.T) {
 	}
 	_, _, err := with(&fake{}).run(t, "ca-sync", text)
 	fails(t, err, "nothing can be put into a store")
+}
+
+// TestFollowEnds between two certificates.
+func TestFollowEnds(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.pem", pemOf(issued(t, "a", "b", "c")...))
+	ctx, cancel := context.WithCancel(t.Context())
+	store := &writable{}
+	store.addErr = func(string) error {
+		if len(store.added) == 1 {
+			cancel()
+		}
+		return nil
+	}
+	report, lines, err := with(store).runIn(t, ctx, "ca-sync", "{store: s, directory: '"+dir+"'}")
+	if !errors.Is(err, context.Canceled) || len(lines) != 2 {
+		t.Errorf("error %v, put out %v", err, lines)
+	}
+	wants(t, report, nil, jobs.Report{Message: "2 added, 0 removed, 0 unchanged", Changed: "s"})
 }
 
 // answers is an authority's server, which answers with what is asked of it.

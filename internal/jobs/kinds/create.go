@@ -9,8 +9,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/jobs"
 )
 
-// Create are the settings of a job that makes a store that is configured and not there
-// yet.
+// Create is a job that makes a store that is configured and not there yet.
 type Create struct {
 	// Store is the name of the store. Required.
 	Store string `yaml:"store" json:"store"`

@@ -13,7 +13,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/jobs/command"
 )
 
-// Custom are the settings of a job that runs a command of yours.
+// Custom is a job that runs a command of yours.
 type Custom struct {
 	// Command is the name of the command. Required.
 	Command string `yaml:"command" json:"command"`

@@ -14,8 +14,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
-// Discover are the settings of a job that finds stores. Exactly one of them must be
-// there.
+// Discover is a job that finds stores. Exactly one of its settings must be there.
 type Discover struct {
 	// AzureKeyVault finds the Key Vaults that the account of `azure` can see.
 	AzureKeyVault *AzureSearch `yaml:"azure-key-vault" json:"azure-key-vault,omitempty"`

@@ -11,7 +11,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/standing"
 )
 
-// Inventory are the settings of a job that lists everything a store has.
+// Inventory is a job that lists everything a store has.
 type Inventory struct {
 	// Store is the name of the store. Required.
 	Store string `yaml:"store" json:"store"`

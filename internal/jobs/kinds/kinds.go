@@ -68,6 +68,7 @@ func define[S any, P interface {
 // all are the kinds by their names.
 var all = map[string]definition{
 	jobs.KindInventory: define(inventory),
+	"add":              define(add),
 	"remove":           define(remove),
 	"create":           define(create),
 	jobs.KindReEnrol:   define(reEnrol),

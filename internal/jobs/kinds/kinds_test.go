@@ -191,6 +191,7 @@ func (w *writable) Remove(_ context.Context, removal stores.Removal) (stores.Out
 func TestSettings(t *testing.T) {
 	for kind, texts := range map[string]map[string]string{
 		"inventory": {"": "store is required", "{store: s}": "", "{stor: s}": "stor"},
+		"add":       {"{store: s, alias: a}": "file is required", "{store: s, file: f}": "alias is required", "{store: s, alias: a, file: f, tags: {a: b}, keep_tags: true}": ""},
 		"remove":    {"{store: s}": "alias is required", "{alias: a}": "store is required", "{store: s, alias: a, purge: true}": ""},
 		"create":    {"": "store is required", "{store: s}": ""},
 		"re-enrol": {
@@ -230,12 +231,13 @@ func TestSettings(t *testing.T) {
 	_, err := settings("invntory", "{store: s}")
 	fails(t, err, "inventory, re-enrol")
 	for kind, want := range map[string]string{
-		"ssh-scan {targets: [a], known_hosts: k}":          `"known_hosts":"/base/k"`,
-		"ca-sync {store: s, roots: 'https://a', trust: t}": `"trust":"/base/t","store":"s","alias_prefix":"ca-"`,
-		"ca-sync {store: s, directory: d}":                 `{"directory":"/base/d"`,
-		"custom {command: c, parameters: {d: 2026-01-31}}": `{"d":"2026-01-31"}`,
-		"tls-scan {targets: [a]}":                          `{"targets":["a"],"ports":[443],"timeout":10000000000,"together":32,"rate":100}`,
-		"discover {azure-key-vault: {tenants: [a]}}":       `{"azure-key-vault":{"tenants":["a"]}}`,
+		"add {store: s, alias: a, file: f, password_file: p}": `{"store":"s","alias":"a","file":"/base/f","password_file":"/base/p"}`,
+		"ssh-scan {targets: [a], known_hosts: k}":             `"known_hosts":"/base/k"`,
+		"ca-sync {store: s, roots: 'https://a', trust: t}":    `"trust":"/base/t","store":"s","alias_prefix":"ca-"`,
+		"ca-sync {store: s, directory: d}":                    `{"directory":"/base/d"`,
+		"custom {command: c, parameters: {d: 2026-01-31}}":    `{"d":"2026-01-31"}`,
+		"tls-scan {targets: [a]}":                             `{"targets":["a"],"ports":[443],"timeout":10000000000,"together":32,"rate":100}`,
+		"discover {azure-key-vault: {tenants: [a]}}":          `{"azure-key-vault":{"tenants":["a"]}}`,
 	} {
 		name, text, _ := strings.Cut(kind, " ")
 		if read, err := settings(name, text); err != nil || !strings.Contains(string(read), want) {

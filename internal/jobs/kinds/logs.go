@@ -7,8 +7,8 @@ import (
 	"github.com/sealrelay/sealrelay/internal/jobs"
 )
 
-// FetchLogs are the settings, none, of a job that puts out the last log lines of the
-// program that does it.
+// FetchLogs is a job that puts out the last log lines of the program that does it. It has
+// no settings.
 type FetchLogs struct{}
 
 func (*FetchLogs) check() error { return nil }

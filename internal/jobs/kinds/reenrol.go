@@ -16,8 +16,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/jobs"
 )
 
-// ReEnrol are the settings of a job that replaces a certificate by a new one for a new
-// key.
+// ReEnrol is a job that replaces a certificate by a new one for a new key.
 type ReEnrol struct {
 	Target `yaml:",inline"`
 	// Subject is whose the certificate is, such as CN=web,O=Example. Required.

@@ -93,7 +93,7 @@ func TestReEnrolInKeystore(t *testing.T) {
 	if _, _, err := j.run(t, "create", "{store: s}"); err != nil {
 		t.Fatal(err)
 	}
-	add(t, store, "other")
+	put(t, store, "other")
 	report, _, err := j.run(t, "re-enrol", strings.Replace(web, "web.pem", "web", 1)+"}")
 	lasts(t, report, err, "web: added; ")
 	report, _, err = j.run(t, "inventory", "{store: s}")

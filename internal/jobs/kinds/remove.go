@@ -9,7 +9,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/jobs"
 )
 
-// Remove are the settings of a job that takes an entry out of a store.
+// Remove is a job that takes an entry out of a store.
 type Remove struct {
 	Target `yaml:",inline"`
 	// Purge removes for good what the store would keep for recovery. Default: false

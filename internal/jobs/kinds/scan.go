@@ -28,15 +28,15 @@ type Sweep struct {
 	Rate int `yaml:"rate" json:"rate,omitempty"`
 }
 
-// TLSScan are the settings of a job that finds TLS endpoints, and what they serve.
+// TLSScan is a job that finds TLS endpoints, and what they serve.
 type TLSScan struct {
 	Sweep `yaml:",inline"`
 }
 
 func (s *TLSScan) check() error { return s.fill(443) }
 
-// SSHScan are the settings of a job that finds SSH servers, and says which of their host
-// keys are approved.
+// SSHScan is a job that finds SSH servers, and says which of their host keys are
+// approved.
 type SSHScan struct {
 	Sweep `yaml:",inline"`
 	// KnownHosts is the file with the keys that are approved. One that is not there

@@ -17,7 +17,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/jobs/kinds"
 )
 
-func add(t *testing.T, store stores.Adder, alias string) {
+func put(t *testing.T, store stores.Adder, alias string) {
 	t.Helper()
 	if _, err := store.Add(t.Context(), storetest.NewPair(t, "ec-p256", alias).Addition(alias)); err != nil {
 		t.Fatal(err)
@@ -28,8 +28,8 @@ func TestInventory(t *testing.T) {
 	store, dir := folder(t)
 	report, _, err := with(store).run(t, "inventory", "{store: s}")
 	wants(t, report, err, jobs.Report{Message: "0 entries"})
-	add(t, store, "b.pem")
-	add(t, store, "a.pem")
+	put(t, store, "b.pem")
+	put(t, store, "a.pem")
 	report, lines, err := with(store).run(t, "inventory", "{store: s}")
 	wants(t, report, err, jobs.Report{Message: "2 entries"})
 	if len(lines) != 2 || lines[0]["alias"] != "a.pem" || lines[0]["subject"] != "CN=a.pem" || lines[0]["private_key"] != "exportable" {
@@ -83,7 +83,7 @@ func (gone) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 // TestOutputIsGone: a job whose output is not kept fails.
 func TestOutputIsGone(t *testing.T) {
 	store, _ := folder(t)
-	add(t, store, "a.pem")
+	put(t, store, "a.pem")
 	for _, kind := range []string{"inventory", "remove"} {
 		text := map[string]string{"inventory": "{store: s}", "remove": "{store: s, alias: a.pem}"}[kind]
 		_, err := kinds.New(with(store).env)[kind](t.Context(), jobs.Task{Settings: absolute(t, kind, text), Output: gone{}})
@@ -95,7 +95,7 @@ func TestOutputIsGone(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	store, _ := folder(t)
-	add(t, store, "a.pem")
+	put(t, store, "a.pem")
 	report, lines, err := with(store).run(t, "remove", "{store: s, alias: a.pem}")
 	wants(t, report, err, jobs.Report{Message: "a.pem: removed", Changed: "s"})
 	if len(lines) != 1 || lines[0]["alias"] != "a.pem" || lines[0]["did"] != "removed" {
