@@ -91,6 +91,9 @@ func TestValues(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{"name": "a", "kind": "full", "days": int64(30), "since": "2026-01-31"}, got); err != nil || diff != "" {
 		t.Errorf("defaults: %v (-want +got):\n%s", err, diff)
 	}
+	if got, err := c.Values(map[string]any{"name": "a", "days": 7.0}); err != nil || got["days"] != int64(7) {
+		t.Errorf("a number of JSON: %v, %v", got, err)
+	}
 	for name, test := range map[string]struct {
 		given map[string]any
 		want  string
@@ -104,7 +107,8 @@ func TestValues(t *testing.T) {
 		"none of them":    {map[string]any{"name": "a", "kind": "secret"}, "none of full, short"},
 		"a text":          {map[string]any{"name": "a", "days": "30"}, "whole number"},
 		"a fraction":      {map[string]any{"name": "a", "days": json.Number("1.5")}, "whole number"},
-		"a float":         {map[string]any{"name": "a", "days": 1.0}, "whole number"},
+		"a float":         {map[string]any{"name": "a", "days": 1.5}, "whole number"},
+		"a large float":   {map[string]any{"name": "a", "days": 1e300}, "whole number"},
 		"too large":       {map[string]any{"name": "a", "days": uint64(math.MaxUint64)}, "whole number"},
 		"no such day":     {map[string]any{"name": "a", "since": "2026-02-30"}, "no date"},
 		"a time of day":   {map[string]any{"name": "a", "since": time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC)}, "no date"},

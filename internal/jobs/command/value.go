@@ -42,6 +42,10 @@ func readInt(given any) (any, error) {
 		if number <= math.MaxInt64 {
 			return int64(number), nil
 		}
+	case float64: // What JSON makes of a number that nobody keeps whole.
+		if number == math.Trunc(number) && math.Abs(number) < 1<<53 {
+			return int64(number), nil
+		}
 	case json.Number:
 		if whole, err := strconv.ParseInt(number.String(), 10, 64); err == nil {
 			return whole, nil
