@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/directory"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/keystore"
 	"github.com/sealrelay/sealrelay/agentkeys/stores/storetest"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/internal/jobs"
@@ -45,6 +46,29 @@ func TestInventory(t *testing.T) {
 	}
 	_, _, err = with(store).run(t, "inventory", "{store: t}")
 	fails(t, err, "store t: there is no such store")
+}
+
+func TestInventoryOfKeystore(t *testing.T) {
+	dir := t.TempDir()
+	pair := storetest.NewPair(t, "ec-p256", "web")
+	p12, err := keys.SendPKCS12(pair.Private, pair.Certificates, "web", []byte("canary"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "store.p12", p12)
+	write(t, dir, "password", []byte("canary\n"))
+	store, err := keystore.New(keystore.Config{File: filepath.Join(dir, "store.p12"), PasswordFile: filepath.Join(dir, "password")}, keystore.PKCS12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, lines, err := with(store).run(t, "inventory", "{store: s}")
+	wants(t, report, err, jobs.Report{Message: "1 entry"})
+	if len(lines) != 1 || lines[0]["alias"] != "web" || len(lines[0]["chain"].([]any)) != 1 {
+		t.Errorf("put out %v", lines)
+	}
+	write(t, dir, "password", []byte("wrong\n"))
+	_, _, err = with(store).run(t, "inventory", "{store: s}")
+	fails(t, err, "the list broke off after 0 entries")
 }
 
 func TestInventoryCounts(t *testing.T) {
