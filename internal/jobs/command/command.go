@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // Command is a program of yours that jobs of kind `custom` may run.
@@ -37,7 +38,7 @@ type Parameter struct {
 // maxParameters is how many parameters a command may have.
 const maxParameters = 100
 
-var nameRule = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
+var nameRule = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 
 // Check says everything that is wrong with the command. That the program is there is
 // not checked before it is run.
@@ -55,7 +56,7 @@ func (c Command) Check() error {
 		wrong = append(wrong, fmt.Errorf("there are more than %d parameters", maxParameters))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
-		if !nameRule.MatchString(name) {
+		if !nameRule().MatchString(name) {
 			wrong = append(wrong, errors.New("parameters: a name is not letters, digits, _ and -, a letter first, 64 at most"))
 			continue
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/sealrelay/sealrelay/agentkeys/stores/directory"
 	"github.com/sealrelay/sealrelay/crypto/keys"
 	"github.com/sealrelay/sealrelay/internal/jobs"
+	"github.com/sealrelay/sealrelay/internal/lazyregexp"
 )
 
 // CASync is a job that keeps the certificates of an authority in a store: what it issued,
@@ -47,8 +48,8 @@ type CASync struct {
 }
 
 var (
-	prefixRule      = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,39}$`)
-	fingerprintRule = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	prefixRule      = lazyregexp.New(`^[a-z0-9][a-z0-9._-]{0,39}$`)
+	fingerprintRule = lazyregexp.New(`^sha256:[0-9a-f]{64}$`)
 )
 
 func (s *CASync) check() error {
@@ -64,9 +65,9 @@ func (s *CASync) check() error {
 		return errors.New("trust and fingerprint are for roots only")
 	case s.Roots != "" && (s.Trust == "") == (s.Fingerprint == ""):
 		return errors.New("one of trust and fingerprint is required with roots")
-	case s.Fingerprint != "" && !fingerprintRule.MatchString(s.Fingerprint):
+	case s.Fingerprint != "" && !fingerprintRule().MatchString(s.Fingerprint):
 		return errors.New("fingerprint is not sha256: and 64 hex digits in lower case")
-	case !prefixRule.MatchString(s.AliasPrefix):
+	case !prefixRule().MatchString(s.AliasPrefix):
 		return errors.New("alias_prefix is not lower-case letters, digits, ., _ and -, 40 at most")
 	case s.Roots == "":
 		return nil

@@ -25,6 +25,9 @@ type Env struct {
 	Store func(name string) (stores.Store, error)
 	// Command is the operator's command of that name.
 	Command func(name string) (command.Command, bool)
+	// Path says what a path of the settings stands for, or why it must not be used; nil
+	// for a program that trusts whoever wrote the settings with all that it can reach.
+	Path func(path string) (string, error)
 	// Logs writes the program's last log lines; nil if it keeps none.
 	Logs func(io.Writer) error
 	// Discover makes what finds stores, by the setting that asks for it, of the JSON of
@@ -86,6 +89,9 @@ func New(env Env) map[string]jobs.Kind {
 	for name, kind := range all {
 		made[name] = func(ctx context.Context, task jobs.Task) (jobs.Report, error) {
 			read, err := kind.read(task.Settings)
+			if err == nil && env.Path != nil {
+				err = confine(read, env.Path)
+			}
 			if err != nil {
 				return jobs.Report{}, fmt.Errorf("the settings of the job: %w", err)
 			}
@@ -95,6 +101,24 @@ func New(env Env) map[string]jobs.Kind {
 	return made
 }
 
+// Names are the names of the kinds, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(all)) }
+
+// confine puts in place of each path what it stands for.
+func confine(read settings, path func(string) (string, error)) error {
+	with, ok := read.(located)
+	if !ok {
+		return nil
+	}
+	var wrong []error
+	with.locate(func(named string) string {
+		found, err := path(named)
+		wrong = append(wrong, err)
+		return found
+	})
+	return errors.Join(wrong...)
+}
+
 // Settings reads the settings of a kind from a configuration and checks everything that
 // can be checked without input and output. decode fills the fields of a pointer to a
 // struct strictly, path makes a path of the configuration absolute. It returns what a
@@ -102,7 +126,7 @@ func New(env Env) map[string]jobs.Kind {
 func Settings(kind string, decode func(into any) error, path func(string) string) (json.RawMessage, error) {
 	known, ok := all[kind]
 	if !ok {
-		return nil, fmt.Errorf("unknown kind of job %q; there are %s", kind, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+		return nil, fmt.Errorf("unknown kind of job %q; there are %s", kind, strings.Join(Names(), ", "))
 	}
 	read := known.fresh()
 	if err := decode(read); err != nil {
