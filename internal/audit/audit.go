@@ -20,6 +20,9 @@ type Entry struct {
 	Operation   string   `json:"operation,omitempty"`
 	Agents      []string `json:"agents,omitempty"`
 	Destination string   `json:"destination,omitempty"`
+	// Store and Alias are of a certificate store that was changed.
+	Store string `json:"store,omitempty"`
+	Alias string `json:"alias,omitempty"`
 	// Detail says why, in words; for a refused key or a delivery given up.
 	Detail string `json:"detail,omitempty"`
 }
@@ -46,6 +49,11 @@ const (
 	AgentKeyAsked     Kind = "agent.key-asked"
 	SecretResealed    Kind = "secret.resealed"
 	EscrowDropped     Kind = "escrow.dropped"
+	StoreAdded        Kind = "store.added"
+	StoreRemoved      Kind = "store.removed"
+	StoreCreated      Kind = "store.created"
+	StoreRequested    Kind = "store.requested"
+	StoreFinished     Kind = "store.finished"
 	JobStarted        Kind = "job.started"
 	JobRetried        Kind = "job.retried"
 	JobCancelled      Kind = "job.cancelled"

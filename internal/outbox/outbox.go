@@ -331,6 +331,8 @@ type Outbox interface {
 	List(ctx context.Context, filter Filter) ([]Delivery, error)
 	// Count counts deliveries by state.
 	Count(ctx context.Context) (map[State]int, error)
+	// Record writes an audit row alone, of a change that was made elsewhere.
+	Record(ctx context.Context, entry audit.Entry) error
 	// Audit calls visit for each audit row from seq on, in order.
 	Audit(ctx context.Context, seq int64, visit func(audit.Row) error) error
 	// Forget removes what is known of events received before the time, and

@@ -2,6 +2,7 @@ package outboxtest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -193,6 +194,26 @@ func count(t *testing.T, s *store) {
 	want(map[outbox.State]int{outbox.Pending: 2, outbox.Blocked: 1, outbox.Delivered: 3, outbox.Dead: 2})
 }
 
+func record(t *testing.T, s *store) {
+	s.commit(change("db", 1, 0, "web"))
+	entry := audit.Entry{At: at(1), Kind: audit.StoreAdded, Actor: "token/on-call", Store: "vault", Alias: "web/1", Detail: "added"}
+	for range 2 {
+		if err := s.Record(t.Context(), entry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := s.rows()
+	equal(t, "audit rows", len(rows), 3)
+	for _, row := range rows[1:] {
+		var got audit.Entry
+		if err := json.Unmarshal(row.Entry, &got); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "entry", got, entry)
+	}
+	equal(t, "claimed", s.claimOne(3).Agent, "web")
+}
+
 func auditFrom(t *testing.T, s *store) {
 	const events = 1203 // more than a page
 	var senders sync.WaitGroup
@@ -333,6 +354,7 @@ func calls(o outbox.Outbox) map[string]func(context.Context) error {
 		"Get":        func(ctx context.Context) error { _, err := o.Get(ctx, key("web", "db")); return err },
 		"List":       func(ctx context.Context) error { _, err := o.List(ctx, outbox.Filter{}); return err },
 		"Count":      func(ctx context.Context) error { _, err := o.Count(ctx); return err },
+		"Record":     func(ctx context.Context) error { return o.Record(ctx, entry) },
 		"Audit":      func(ctx context.Context) error { return o.Audit(ctx, 1, func(audit.Row) error { return nil }) },
 		"Forget":     func(ctx context.Context) error { _, err := o.Forget(ctx, at(100)); return err },
 		"Probe":      o.Probe,

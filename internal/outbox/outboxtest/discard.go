@@ -79,6 +79,7 @@ func (discard) List(context.Context, outbox.Filter) ([]outbox.Delivery, error) {
 func (discard) Count(context.Context) (map[outbox.State]int, error) {
 	return map[outbox.State]int{}, nil
 }
+func (discard) Record(context.Context, audit.Entry) error                 { return nil }
 func (discard) Audit(context.Context, int64, func(audit.Row) error) error { return nil }
 func (discard) Forget(context.Context, time.Time) (int, error)            { return 0, nil }
 func (discard) Probe(context.Context) error                               { return nil }

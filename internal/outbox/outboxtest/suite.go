@@ -110,6 +110,7 @@ func Run(t *testing.T, open func(t *testing.T) func() outbox.Outbox) {
 		{"list filters and pages", list},
 		{"list what is current", listCurrent},
 		{"count", count},
+		{"a row is recorded alone", record},
 		{"audit from a row on", auditFrom},
 		{"audit stops with its visitor", auditStops},
 		{"audit chain across handles", auditAcrossHandles},

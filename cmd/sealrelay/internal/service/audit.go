@@ -58,6 +58,12 @@ func printRow(out io.Writer, row audit.Row) error {
 	if entry.Destination != "" {
 		line += "  at " + entry.Destination
 	}
+	if entry.Store != "" {
+		line += "  in store " + entry.Store
+	}
+	if entry.Alias != "" {
+		line += fmt.Sprintf("  entry %q", entry.Alias)
+	}
 	if entry.Detail != "" {
 		line += ": " + entry.Detail
 	}
