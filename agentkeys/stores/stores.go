@@ -203,7 +203,7 @@ type Discoverer interface {
 
 // Found is a store that was found, or a place that could not be searched.
 type Found struct {
-	// Kind is the kind of store.
+	// Kind is the kind of store, or of the place.
 	Kind string
 	// Path names it, as the kind's settings do.
 	Path string

@@ -59,7 +59,7 @@ func (s *Store) Inventory(ctx context.Context) iter.Seq2[stores.Entry, error] {
 				yield(stores.Entry{}, ctx.Err())
 				return
 			}
-			if file.IsDir() || !counts(file.Name()) {
+			if file.IsDir() || !Counts(file.Name()) {
 				continue
 			}
 			entry, err := s.Lookup(ctx, file.Name())
@@ -76,7 +76,8 @@ func (s *Store) Inventory(ctx context.Context) iter.Seq2[stores.Entry, error] {
 	}
 }
 
-func counts(name string) bool {
+// Counts reports whether a file of that name in the folder is one of the store.
+func Counts(name string) bool {
 	return slices.Contains(Extensions, strings.ToLower(filepath.Ext(name))) && !strings.HasPrefix(name, ".")
 }
 
@@ -133,7 +134,7 @@ func classify(err error) error {
 }
 
 func checkAlias(alias string) error {
-	if alias == "" || strings.ContainsAny(alias, `/\`) || alias != filepath.Base(alias) || !counts(alias) {
+	if alias == "" || strings.ContainsAny(alias, `/\`) || alias != filepath.Base(alias) || !Counts(alias) {
 		return fmt.Errorf("%w: alias %q is no name of a file that ends in %s", stores.ErrInvalid, alias, strings.Join(Extensions, ", "))
 	}
 	return nil

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +19,7 @@ import (
 )
 
 func newStoresDiscover() *cobra.Command {
-	return cli.Parent("discover", "Find stores", newStoresDiscoverAzure(), newStoresDiscoverTLS(), newStoresDiscoverSSH())
+	return cli.Parent("discover", "Find stores", newStoresDiscoverAzure(), newStoresDiscoverTLS(), newStoresDiscoverSSH(), newStoresDiscoverFiles())
 }
 
 func newStoresDiscoverAzure() *cobra.Command {
@@ -88,7 +90,16 @@ func printFound(cmd *cobra.Command, views []standing.FoundStore, asJSON bool) er
 			}
 			about = strings.Join(parts, " ")
 		}
-		rows = append(rows, []string{view.Kind, view.Path, about})
+		rows = append(rows, []string{view.Kind, cell(view.Path), cell(about)})
 	}
 	return cli.PrintTable(cmd, []string{"KIND", "PATH", "ABOUT"}, rows)
+}
+
+// cell is a text as it can stand in a table: the names of files and what servers say of
+// themselves may have anything in them, a terminal's control characters too.
+func cell(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
