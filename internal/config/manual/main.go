@@ -57,6 +57,7 @@ var sections = []section{
 	{"Job of kind create", "../jobs/kinds", []string{"Create"}},
 	{"Job of kind re-enrol", "../jobs/kinds", []string{"ReEnrol", "Target"}},
 	{"Job of kind discover", "../jobs/kinds", []string{"Discover"}},
+	{"Search of folders", "../jobs/kinds", []string{"FileSearch"}},
 	{"Search for Key Vaults", "../jobs/kinds", []string{"AzureSearch"}},
 	{"Job of kind tls-scan", "../jobs/kinds", []string{"TLSScan", "Sweep"}},
 	{"Job of kind ssh-scan", "../jobs/kinds", []string{"SSHScan", "Sweep"}},

@@ -18,9 +18,9 @@ func FuzzSettings(f *testing.F) {
 	names := slices.Sorted(maps.Keys(all))
 	for _, text := range []string{
 		`{"store":"s"}`, `{"store":"s","alias":"a","purge":true}`, `{"store":"s","alias":"a","subject":"CN=a","names":["b"],"renew_before":1}`,
-		`{"azure-key-vault":{}}`, `{"targets":["a","192.0.2.0/30"],"ports":[1]}`, `{"targets":["a"],"known_hosts":"k"}`, `{}`,
+		`{"azure-key-vault":{}}`, `{"targets":["a","192.0.2.0/30"],"ports":[1]}`, `{"targets":["a"],"known_hosts":"/k"}`, `{"files":{"folders":["/a"],"depth":0}}`, `{"store":"s","alias":"a","file":"/f"}`, `{}`,
 		`{"command":"c","parameters":{"a":1,"b":"x","c":true}}`, `{"command":"c","parameters":{"a":1e9,"b":null}}`,
-		`{"directory":"d","store":"s"}`, `{"roots":"https://a","trust":"t","store":"s","alias_prefix":"x."}`, `{"STORE":"s"} x`,
+		`{"directory":"/d","store":"s"}`, `{"roots":"https://a","trust":"/t","store":"s","alias_prefix":"x."}`, `{"STORE":"s"} x`,
 	} {
 		for i := range names {
 			f.Add(uint8(i), text)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -26,7 +27,8 @@ type Env struct {
 	// Command is the operator's command of that name.
 	Command func(name string) (command.Command, bool)
 	// Path says what a path of the settings stands for, or why it must not be used; nil
-	// for a program that trusts whoever wrote the settings with all that it can reach.
+	// for a program that trusts whoever wrote the settings with all that it can reach: any
+	// absolute one then.
 	Path func(path string) (string, error)
 	// Logs writes the program's last log lines; nil if it keeps none.
 	Logs func(io.Writer) error
@@ -86,11 +88,15 @@ var all = map[string]definition{
 // New makes the kinds for where they are done.
 func New(env Env) map[string]jobs.Kind {
 	made := map[string]jobs.Kind{}
+	path := env.Path
+	if path == nil {
+		path = absolute
+	}
 	for name, kind := range all {
 		made[name] = func(ctx context.Context, task jobs.Task) (jobs.Report, error) {
 			read, err := kind.read(task.Settings)
-			if err == nil && env.Path != nil {
-				err = confine(read, env.Path)
+			if err == nil {
+				err = confine(read, path)
 			}
 			if err != nil {
 				return jobs.Report{}, fmt.Errorf("the settings of the job: %w", err)
@@ -103,6 +109,14 @@ func New(env Env) map[string]jobs.Kind {
 
 // Names are the names of the kinds, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(all)) }
+
+// absolute takes any path that is relative to nothing.
+func absolute(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", fmt.Errorf("%.200q is no absolute path", path)
+	}
+	return path, nil
+}
 
 // confine puts in place of each path what it stands for.
 func confine(read settings, path func(string) (string, error)) error {

@@ -199,7 +199,10 @@ func TestSettings(t *testing.T) {
 			"{store: s, alias: a, subject: CN=a, renew_before: -1h}": "negative", "{store: s, alias: a, subject: CN=a, names: ['a b']}": "names",
 			"{store: s, alias: a, subject: CN=a, names: [a.example, 192.0.2.1], renew_before: 720h, tags: {a: b}}": "",
 		},
-		"discover":   {"": "azure-key-vault", "{azure-key-vault: {}}": "", "{azure-key-vault: {tenant: x}}": "tenant"},
+		"discover": {
+			"": "one of files and azure-key-vault", "{azure-key-vault: {}}": "", "{azure-key-vault: {tenant: x}}": "tenant", "{files: {}}": "no folder",
+			"{files: {folders: [a]}, azure-key-vault: {}}": "one of files and azure-key-vault", "{files: {folders: [a], depth: 500}}": "depth", "{files: {folders: [a, b], depth: 0, max_files: 10}}": "",
+		},
 		"tls-scan":   {"": "no host", "{targets: [192.0.2.0/8]}": "more than", "{targets: [a], rate: 2000}": "connections a second", "{targets: [a], ports: [0]}": "port", "{targets: [192.0.2.0/24], timeout: 2s}": ""},
 		"ssh-scan":   {"{targets: [a]}": "known_hosts is required", "{targets: [a], known_hosts: k}": ""},
 		"fetch-logs": {"": "", "{since: 1h}": "since"},
@@ -237,6 +240,7 @@ func TestSettings(t *testing.T) {
 		"ca-sync {store: s, directory: d}":                    `{"directory":"/base/d"`,
 		"custom {command: c, parameters: {d: 2026-01-31}}":    `{"d":"2026-01-31"}`,
 		"tls-scan {targets: [a]}":                             `{"targets":["a"],"ports":[443],"timeout":10000000000,"together":32,"rate":100}`,
+		"discover {files: {folders: [a]}}":                    `{"files":{"folders":["/base/a"],"depth":32,"max_files":1000000}}`,
 		"discover {azure-key-vault: {tenants: [a]}}":          `{"azure-key-vault":{"tenants":["a"]}}`,
 	} {
 		name, text, _ := strings.Cut(kind, " ")
@@ -260,6 +264,19 @@ func TestSettingsOfTasks(t *testing.T) {
 				t.Errorf("%s with %q: %v", kind, text, err)
 			}
 		}
+	}
+}
+
+// TestPathsOfTasks: nothing here says what a path could be relative to.
+func TestPathsOfTasks(t *testing.T) {
+	store, _ := folder(t)
+	all := kinds.New(with(store).env)
+	for kind, text := range map[string]string{
+		"add": `{"store":"s","alias":"a","file":"f"}`, "ssh-scan": `{"targets":["a"],"known_hosts":"k"}`,
+		"ca-sync": `{"store":"s","directory":"d"}`, "discover": `{"files":{"folders":["/","d"]}}`,
+	} {
+		_, err := all[kind](t.Context(), jobs.Task{Settings: json.RawMessage(text), Output: io.Discard})
+		fails(t, err, "is no absolute path")
 	}
 }
 
@@ -309,6 +326,26 @@ func TestFetchLogs(t *testing.T) {
 	cancel()
 	if _, _, err := j.runIn(t, ended, "fetch-logs", ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestDiscoverFiles(t *testing.T) {
+	store, dir := folder(t)
+	put(t, store, "a.pem")
+	var j job
+	text := "{files: {folders: ['" + dir + "']}}"
+	report, lines, err := j.run(t, "discover", text)
+	if err != nil || report.Warning || !strings.HasSuffix(report.Message, "; found 1 directory") || len(lines) != 1 || lines[0]["kind"] != "directory" || lines[0]["path"] != dir {
+		t.Errorf("%+v, %v, %v", report, lines, err)
+	}
+	report, lines, err = j.run(t, "discover", "{files: {folders: ['"+filepath.Join(dir, "none")+"']}}")
+	if err != nil || !report.Warning || len(lines) != 1 || lines[0]["problem"] == nil {
+		t.Errorf("%+v, %v, %v", report, lines, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if report, _, err := j.runIn(t, ended, "discover", text); !errors.Is(err, context.Canceled) || !strings.Contains(report.Message, "looked at") {
+		t.Errorf("after the end: %+v, %v", report, err)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // noPaths are the texts in settings that name nothing in a file system.
 var noPaths = []string{
-	"ca-sync.AliasPrefix", "ca-sync.Fingerprint", "ca-sync.Roots", "ca-sync.Store", "create.Store", "custom.Command", "custom.Parameters",
+	"add.Entry", "add.Tags", "add.Target.Alias", "add.Target.Store", "ca-sync.AliasPrefix", "ca-sync.Fingerprint", "ca-sync.Roots", "ca-sync.Store", "create.Store", "custom.Command", "custom.Parameters",
 	"discover.AzureKeyVault.Subscriptions", "discover.AzureKeyVault.Tenants", "inventory.Store",
 	"re-enrol.Key", "re-enrol.Names", "re-enrol.Subject", "re-enrol.Tags", "re-enrol.Target.Alias", "re-enrol.Target.Store",
 	"remove.Target.Alias", "remove.Target.Store", "ssh-scan.Sweep.Targets", "tls-scan.Sweep.Targets",

@@ -66,24 +66,25 @@ func (s *Sweep) fill(port int) error {
 // tlsScan puts out a standing.FoundStore for each endpoint; one that makes no handshake
 // is a warning.
 func tlsScan(ctx context.Context, _ Env, settings TLSScan, task jobs.Task) (jobs.Report, error) {
-	return settings.scan(ctx, task, func(s *sweep.Sweep) stores.Discoverer { return tls.NewDiscoverer(s) })
+	s, err := sweep.New(sweep.Config(settings.Sweep))
+	if err != nil {
+		return jobs.Report{}, err
+	}
+	return summed(ctx, swept{tls.NewDiscoverer(s), s}, task)
 }
 
 // sshScan puts out a standing.FoundStore for each host key; one that is not approved is a
 // warning, and so is a server that cannot be asked.
 func sshScan(ctx context.Context, _ Env, settings SSHScan, task jobs.Task) (jobs.Report, error) {
-	return settings.scan(ctx, task, func(s *sweep.Sweep) stores.Discoverer { return ssh.NewDiscoverer(s, settings.KnownHosts) })
-}
-
-func (s Sweep) scan(ctx context.Context, task jobs.Task, by func(*sweep.Sweep) stores.Discoverer) (jobs.Report, error) {
-	swept, err := sweep.New(sweep.Config(s))
+	s, err := sweep.New(sweep.Config(settings.Sweep))
 	if err != nil {
 		return jobs.Report{}, err
 	}
-	report, err := search(ctx, by(swept), task)
-	if err != nil {
-		return jobs.Report{Message: swept.Summary()}, err
-	}
-	report.Message = swept.Summary() + "; " + report.Message
-	return report, nil
+	return summed(ctx, swept{ssh.NewDiscoverer(s, settings.KnownHosts), s}, task)
+}
+
+// swept is a search of a network.
+type swept struct {
+	stores.Discoverer
+	*sweep.Sweep
 }
