@@ -26,7 +26,7 @@ const patience = 30 * time.Second
 func TestMain(m *testing.M) {
 	program := func() { os.Exit(run()) }
 	testscript.Main(m, map[string]func(){
-		"sealrelay": program,
+		"sealrelay": program, "stepauthority": beAuthority,
 		// The program under the names that stand for its js7 commands.
 		"js7_encrypt": program, "js7_decrypt.sh": program,
 	})

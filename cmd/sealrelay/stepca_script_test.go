@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -25,6 +26,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sealrelay/sealrelay/crypto/keys"
 )
 
 // authorities are the step-ca of the scripts that started one. The program is built
@@ -125,6 +128,10 @@ func makeAuthority(dir string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
+	provisioningDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, err
+	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -152,16 +159,66 @@ func makeAuthority(dir string) (*authority, error) {
 		"root.crt":         pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw}),
 		"intermediate.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: intermediate.Raw}),
 		"intermediate.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+		"provisioning.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: provisioningDER}),
 		"ca.json":          config,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			return nil, err
 		}
 	}
+	return openAuthority(dir)
+}
+
+// openAuthority is the authority that was made in a folder.
+func openAuthority(dir string) (*authority, error) {
+	root, err := os.ReadFile(filepath.Join(dir, "root.crt"))
+	if err != nil {
+		return nil, err
+	}
 	roots := x509.NewCertPool()
-	roots.AddCert(root)
+	roots.AppendCertsFromPEM(root)
+	text, err := os.ReadFile(filepath.Join(dir, "ca.json"))
+	if err != nil {
+		return nil, err
+	}
+	var config struct{ Address string }
+	if err := json.Unmarshal(text, &config); err != nil {
+		return nil, err
+	}
+	key, err := os.ReadFile(filepath.Join(dir, "provisioning.key"))
+	if err != nil {
+		return nil, err
+	}
+	provisioning, err := keys.ParseSigning(key)
+	if err != nil {
+		return nil, err
+	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	return &authority{address: address, client: &http.Client{Transport: transport, Timeout: patience}, provisioning: private}, nil
+	return &authority{address: config.Address, client: &http.Client{Transport: transport, Timeout: patience}, provisioning: provisioning}, nil
+}
+
+// beAuthority is the program stepauthority FOLDER PROVISIONER: an authority of jobs, which
+// has what it reads signed by the step-ca of the folder.
+func beAuthority() {
+	chain, err := func() ([]byte, error) {
+		if len(os.Args) != 3 {
+			return nil, errors.New("usage: stepauthority FOLDER PROVISIONER")
+		}
+		opened, err := openAuthority(os.Args[1])
+		if err != nil {
+			return nil, err
+		}
+		csr, err := io.ReadAll(os.Stdin)
+		if err != nil {
+			return nil, err
+		}
+		return opened.sign(os.Args[2], string(csr))
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Stdout.Write(chain)
 }
 
 // issue makes a certificate of an authority; its own if there is no parent.

@@ -152,6 +152,7 @@ func checkExtensions(extensions []pkix.Extension, names int) error {
 			return fmt.Errorf("it asks for the extension %s twice", id)
 		case id == subjectAltName && countNames(extension.Value) != names:
 			return errors.New("it has names that are neither hosts, addresses, mailboxes nor URIs")
+		case id == basicConstraints && bytes.Equal(extension.Value, noAuthority):
 		case id != subjectAltName && id != keyUsage && id != extendedKeyUsage:
 			return fmt.Errorf("it asks for the extension %s", id)
 		}
@@ -166,7 +167,12 @@ const (
 	subjectAltName   = "2.5.29.17"
 	keyUsage         = "2.5.29.15"
 	extendedKeyUsage = "2.5.29.37"
+	basicConstraints = "2.5.29.19"
 )
+
+// noAuthority are the basic constraints of a certificate that issues none: an empty
+// SEQUENCE.
+var noAuthority = []byte{0x30, 0}
 
 // countNames counts GeneralNames of any sort; it is -1 if they cannot be read.
 func countNames(value []byte) int {

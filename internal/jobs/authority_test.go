@@ -145,6 +145,9 @@ func TestCovers(t *testing.T) {
 		"all names": {request(t, func(r *x509.CertificateRequest) {
 			r.IPAddresses, r.EmailAddresses, r.URIs = []net.IP{net.ParseIP("192.0.2.1")}, []string{"ops@example.com"}, []*url.URL{spiffe}
 		}), ""},
+		"no authority": {request(t, func(r *x509.CertificateRequest) {
+			r.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: []byte{0x30, 0}}}
+		}), ""},
 		"no name":         {request(t, func(r *x509.CertificateRequest) { r.DNSNames = nil }), ""},
 		"another subject": {request(t, func(r *x509.CertificateRequest) { r.Subject.CommonName = "db" }), "and the job is for"},
 		"more of a subject": {request(t, func(r *x509.CertificateRequest) {

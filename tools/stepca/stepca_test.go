@@ -23,8 +23,9 @@ func TestStepCA(t *testing.T) {
 		t.Skipf("step-ca cannot be built here: %v\n%s", err, output)
 	}
 	for run, passed := range map[string]string{
-		"./cmd/sealrelay ^TestScripts$/^stepca$": "--- PASS: TestScripts/stepca",
-		"./internal/jobs/kinds ^TestRealStepCA$": "--- PASS: TestRealStepCA",
+		"./cmd/sealrelay ^TestScripts$/^stepca$":      "--- PASS: TestScripts/stepca ",
+		"./cmd/sealrelay ^TestScripts$/^stepca_jobs$": "--- PASS: TestScripts/stepca_jobs ",
+		"./internal/jobs/kinds ^TestRealStepCA$":      "--- PASS: TestRealStepCA ",
 	} {
 		folder, name, _ := strings.Cut(run, " ")
 		test := exec.Command("go", "test", "-count=1", "-v", "-run", name, folder)
