@@ -218,7 +218,7 @@ func beAuthority() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Stdout.Write(chain)
+	fmt.Print(string(chain))
 }
 
 // issue makes a certificate of an authority; its own if there is no parent.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,7 +81,9 @@ func (b *builder) canDo(definition *jobs.Definition) error {
 		Command    string         `json:"command"`
 		Parameters map[string]any `json:"parameters"`
 	}
-	if err := json.Unmarshal(definition.Settings, &names); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(definition.Settings))
+	decoder.UseNumber() // A whole number stays what it is.
+	if err := decoder.Decode(&names); err != nil {
 		return err
 	}
 	if names.Store != "" {

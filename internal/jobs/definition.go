@@ -82,11 +82,11 @@ func newID(now time.Time) string {
 	return fmt.Sprintf("%014x%s", stamp, hex.EncodeToString(random))
 }
 
-// cut shortens a text to that many bytes.
-func cut(text string, size int) string {
+// cut shortens a message to MaxMessage bytes.
+func cut(message string) string {
 	const mark = " ..."
-	if len(text) <= size {
-		return text
+	if len(message) <= MaxMessage {
+		return message
 	}
-	return strings.ToValidUTF8(text[:size-len(mark)], "") + mark
+	return strings.ToValidUTF8(message[:MaxMessage-len(mark)], "") + mark
 }

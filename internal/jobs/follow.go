@@ -22,7 +22,7 @@ func (d *Desk) follow(ctx context.Context, run outbox.Run, end End, done *outbox
 		next := again(run, done.At, done.At.Add(run.RetryAfter))
 		next.Retries--
 		done.Then = append(done.Then, next)
-		done.Message = cut(fmt.Sprintf("%s; to be retried at %s", end.Message, next.DueAt.UTC().Format(time.RFC3339)), MaxMessage)
+		done.Message = cut(fmt.Sprintf("%s; to be retried at %s", end.Message, next.DueAt.UTC().Format(time.RFC3339)))
 	}
 	// A change may have been made before a failure.
 	if end.Changed != "" {
@@ -34,7 +34,7 @@ func (d *Desk) follow(ctx context.Context, run outbox.Run, end End, done *outbox
 		if told, err := d.changes(ctx, run); err != nil {
 			d.Log.Error().Err(err).Str("job", run.Job).Str("run", run.ID).Msg("an inventory could not be compared with the one before")
 		} else if told != "" {
-			done.Message = cut(end.Message+"; "+told, MaxMessage)
+			done.Message = cut(end.Message + "; " + told)
 		}
 	}
 }

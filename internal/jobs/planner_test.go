@@ -50,7 +50,7 @@ func TestPlan(t *testing.T) {
 		o.define(jobs.Definition{Name: "past", Schedule: schedule.Schedule{Once: began.Add(-time.Minute)}}, done(""))
 		defer o.running(o.For(""))()
 		stop := o.planning()
-		time.Sleep(150 * time.Minute)
+		pass(150 * time.Minute)
 		o.wantSlots("often", began.Add(2*time.Hour), began.Add(time.Hour))
 		o.wantSlots("asked")
 		o.wantSlots("now", time.Unix(0, 0))
@@ -64,9 +64,9 @@ func TestPlan(t *testing.T) {
 		// What was missed while nobody planned is made up for once, and a planner that
 		// starts again begins nothing anew.
 		stop()
-		time.Sleep(10 * time.Hour)
+		pass(10 * time.Hour)
 		defer o.planning()()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		o.wantSlots("often", began.Add(12*time.Hour), began.Add(2*time.Hour), began.Add(time.Hour))
 		o.wantSlots("now", time.Unix(0, 0))
 		o.wantSlots("once", began.Add(90*time.Minute))
@@ -81,7 +81,7 @@ func TestPlanTogether(t *testing.T) {
 		for range 4 {
 			defer o.planning()()
 		}
-		time.Sleep(24*time.Hour + time.Minute)
+		pass(24*time.Hour + time.Minute)
 		if runs := o.runs(outbox.RunFilter{}); len(runs) != 24 {
 			t.Errorf("%d runs in a day", len(runs))
 		}
@@ -94,7 +94,7 @@ func TestPlanBusy(t *testing.T) {
 	inOffice(t, func(t *testing.T, o *office) {
 		began := time.Now()
 		slow := func(context.Context, jobs.Task) (jobs.Report, error) {
-			time.Sleep(150 * time.Minute)
+			pass(150 * time.Minute)
 			return jobs.Report{}, nil
 		}
 		o.define(jobs.Definition{Name: "slow", Schedule: schedule.Schedule{Every: time.Hour}, Timeout: 24 * time.Hour}, slow)
@@ -102,7 +102,7 @@ func TestPlanBusy(t *testing.T) {
 		defer o.running(o.For(""))()
 		o.start(jobs.Order{Job: "once"})
 		defer o.planning()()
-		time.Sleep(8*time.Hour + time.Minute)
+		pass(8*time.Hour + time.Minute)
 		o.wantSlots("slow", began.Add(7*time.Hour), began.Add(4*time.Hour), began.Add(time.Hour))
 		if runs := o.runs(outbox.RunFilter{Job: "once"}); len(runs) != 2 || runs[0].StartedAt.Before(runs[1].EndedAt) {
 			t.Errorf("the job with one slot has %d runs: %+v", len(runs), runs)
@@ -127,15 +127,15 @@ func TestUnscheduled(t *testing.T) {
 		set(true, false)
 		set(false, true)
 		set(false, false)
-		time.Sleep(150 * time.Minute)
+		pass(150 * time.Minute)
 		o.wantSlots("often")
 		// Another schedule does not put it on again.
 		often.Schedule.Every = 2 * time.Hour
 		o.define(often, done(""))
-		time.Sleep(3 * time.Hour)
+		pass(3 * time.Hour)
 		o.wantSlots("often")
 		set(true, true)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		o.wantSlots("often", began.Add(6*time.Hour))
 	})
 }
@@ -148,10 +148,10 @@ func TestAnotherSchedule(t *testing.T) {
 		o.define(job, done(""))
 		defer o.running(o.For(""))()
 		defer o.planning()()
-		time.Sleep(13 * time.Hour)
+		pass(13 * time.Hour)
 		job.Schedule = schedule.Schedule{Daily: "11:00"}
 		o.define(job, done(""))
-		time.Sleep(24 * time.Hour)
+		pass(24 * time.Hour)
 		o.wantSlots("job", began.Add(35*time.Hour), began.Add(12*time.Hour))
 	})
 }

@@ -99,11 +99,11 @@ func (r *Runner) do(ctx context.Context, run outbox.Run) {
 	end := endOf(report, err, out)
 	switch {
 	case errors.Is(cause, errStopped) && err != nil:
-		end = End{Stopped: true, Message: cut(fmt.Sprintf("stopped by an operator: %v", err), MaxMessage)}
+		end = End{Stopped: true, Message: cut(fmt.Sprintf("stopped by an operator: %v", err))}
 	case ctx.Err() != nil && err != nil:
 		end = End{GivenBack: true}
 	case timedOut && err != nil:
-		end.Message = cut(fmt.Sprintf("it took longer than %v: %s", run.Timeout, end.Message), MaxMessage)
+		end.Message = cut(fmt.Sprintf("it took longer than %v: %s", run.Timeout, end.Message))
 	}
 	r.report(ctx, run, end, log)
 }
@@ -175,7 +175,7 @@ func endOf(report Report, err error, out *output) End {
 			end.Result = outbox.RunWarning
 		}
 	}
-	end.Message = cut(end.Message, MaxMessage)
+	end.Message = cut(end.Message)
 	return end
 }
 

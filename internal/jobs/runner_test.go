@@ -77,7 +77,7 @@ func TestOutputIsStreamed(t *testing.T) {
 		})
 		defer o.running(o.For(""))()
 		id := o.start(jobs.Order{Job: "work"}).ID
-		time.Sleep(jobs.Lease)
+		pass(jobs.Lease)
 		if got := o.output(id); got != "first\n" || o.get(id).State != outbox.RunRunning {
 			t.Errorf("of a run that is %s, the output is %q", o.get(id).State, got)
 		}
@@ -114,7 +114,7 @@ func TestLeaseIsExtended(t *testing.T) {
 		var begun atomic.Int32
 		o.define(jobs.Definition{Name: "work"}, func(context.Context, jobs.Task) (jobs.Report, error) {
 			begun.Add(1)
-			time.Sleep(10 * jobs.Lease)
+			pass(10 * jobs.Lease)
 			return jobs.Report{}, nil
 		})
 		defer o.running(o.For(""))()

@@ -17,10 +17,10 @@ const (
 	claimPollAgent = 10 * time.Second
 )
 
-// ErrClosed: the service stops.
+// ErrClosed says that the service stops.
 var ErrClosed = errors.New("the service stops")
 
-// ErrEnd: what a runner reports is not how a run can end.
+// ErrEnd says that what a runner reports is not how a run can end.
 var ErrEnd = errors.New("it is not exactly one of a result, stopped and given back")
 
 func (e End) check() error {
@@ -156,7 +156,7 @@ func (w *worker) End(ctx context.Context, id string, fence int64, end End) error
 	if end.GivenBack {
 		return w.desk.Jobs.EndRun(ctx, outbox.RunEnd{ID: id, Fence: fence, State: outbox.RunWaiting, At: now}, nil)
 	}
-	done := outbox.RunEnd{ID: id, Fence: fence, State: outbox.RunEnded, Result: end.Result, Message: cut(end.Message, MaxMessage), At: now}
+	done := outbox.RunEnd{ID: id, Fence: fence, State: outbox.RunEnded, Result: end.Result, Message: cut(end.Message), At: now}
 	if end.Stopped {
 		done.State, done.Result = outbox.RunCancelled, ""
 	} else {

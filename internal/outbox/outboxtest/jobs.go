@@ -181,7 +181,7 @@ func runWhole(t *testing.T, o *office) {
 	want.State, want.Result, want.Message, want.EndedAt, want.LeaseUntil = outbox.RunEnded, outbox.RunWarning, "look", at(70), time.Time{}
 	equal(t, "the run that ended", o.get("1"), want)
 	o.claim(1000, "")
-	o.fenced("1", 1)
+	o.fenced(1)
 	equal(t, "audit rows", len((&store{t: t, Outbox: o.Jobs}).rows()), 2)
 	if err := o.AddRun(t.Context(), added, nil); err == nil {
 		t.Error("a run was added twice")
@@ -191,9 +191,10 @@ func runWhole(t *testing.T, o *office) {
 	}
 }
 
-// fenced checks that nothing can be done with a claim any more.
-func (o *office) fenced(id string, fence int64) {
+// fenced checks that nothing can be done with a claim of run 1 any more.
+func (o *office) fenced(fence int64) {
 	o.t.Helper()
+	const id = "1"
 	ctx := o.t.Context()
 	if _, err := o.ExtendRun(ctx, id, fence, at(1000)); !errors.Is(err, outbox.ErrFenced) {
 		o.t.Errorf("extend: %v, want ErrFenced", err)
@@ -255,7 +256,7 @@ func runTakenOver(t *testing.T, o *office) {
 	if fresh.Fence <= stale.Fence || fresh.Claims != 2 {
 		t.Errorf("fence %d after %d, claims %d", fresh.Fence, stale.Fence, fresh.Claims)
 	}
-	o.fenced("1", stale.Fence)
+	o.fenced(stale.Fence)
 	o.end(fresh, 101, outbox.RunSuccess)
 }
 
@@ -281,7 +282,7 @@ func runLimit(t *testing.T, o *office) {
 	if got.State != outbox.RunEnded || got.Result != outbox.RunFailure || got.Message == "" || !got.EndedAt.Equal(at(180)) {
 		t.Errorf("the run is %+v, want a failure that says why", got)
 	}
-	o.fenced("1", 3)
+	o.fenced(3)
 }
 
 func stuckRuns(t *testing.T, o *office) {
@@ -386,7 +387,7 @@ func runGivenBack(t *testing.T, o *office) {
 		if err := o.EndRun(t.Context(), outbox.RunEnd{ID: "1", Fence: claimed.Fence, State: outbox.RunWaiting, At: at(n)}, nil); err != nil {
 			t.Fatal(err)
 		}
-		o.fenced("1", claimed.Fence)
+		o.fenced(claimed.Fence)
 	}
 	claimed := o.claim(9, "1")
 	if _, err := o.CancelRun(t.Context(), "1", entry(10, audit.JobCancelled)); err != nil {
