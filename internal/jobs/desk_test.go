@@ -90,19 +90,19 @@ func TestRetry(t *testing.T) {
 // A failure is retried as often as the job says, and no further.
 func TestRetriesByItself(t *testing.T) {
 	inOffice(t, func(t *testing.T, o *office) {
-		o.define(jobs.Definition{Name: "work", Retries: 2, RetryAfter: time.Hour}, failed)
+		o.define(jobs.Definition{Name: "work", Retries: 2, RetryAfter: time.Minute}, failed)
 		defer o.running(o.For(""))()
 		first := o.ended(o.start(jobs.Order{Job: "work"}).ID)
-		if !strings.HasPrefix(first.Message, "the store is away; to be retried at 2000-01-01T01:") {
+		if !strings.HasPrefix(first.Message, "the store is away; to be retried at 2000-01-01T00:01:") {
 			t.Errorf("the message is %q", first.Message)
 		}
-		pass(10 * time.Hour)
+		pass(10 * time.Minute)
 		runs := o.runs(outbox.RunFilter{Job: "work"})
 		if len(runs) != 3 {
 			t.Fatalf("%d runs, want 3", len(runs))
 		}
 		for n, run := range runs[:2] {
-			if run.From != runs[n+1].ID || run.Trigger != outbox.ByRetry || run.StartedAt.Sub(runs[n+1].EndedAt) != time.Hour {
+			if run.From != runs[n+1].ID || run.Trigger != outbox.ByRetry || run.StartedAt.Sub(runs[n+1].EndedAt) != time.Minute {
 				t.Errorf("run %d is %+v", n, run)
 			}
 		}

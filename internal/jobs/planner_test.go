@@ -43,18 +43,18 @@ func (o *office) wantSlots(job string, want ...time.Time) {
 func TestPlan(t *testing.T) {
 	inOffice(t, func(t *testing.T, o *office) {
 		began := time.Now() // midnight, UTC, of the test's clock
-		o.define(jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Hour}}, done(""))
+		o.define(jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Minute}}, done(""))
 		o.define(jobs.Definition{Name: "asked"}, done(""))
 		o.define(jobs.Definition{Name: "now", Schedule: schedule.Schedule{Immediate: true}}, done(""))
-		o.define(jobs.Definition{Name: "once", Schedule: schedule.Schedule{Once: began.Add(90 * time.Minute)}}, done(""))
-		o.define(jobs.Definition{Name: "past", Schedule: schedule.Schedule{Once: began.Add(-time.Minute)}}, done(""))
+		o.define(jobs.Definition{Name: "once", Schedule: schedule.Schedule{Once: began.Add(90 * time.Second)}}, done(""))
+		o.define(jobs.Definition{Name: "past", Schedule: schedule.Schedule{Once: began.Add(-time.Second)}}, done(""))
 		defer o.running(o.For(""))()
 		stop := o.planning()
-		pass(150 * time.Minute)
-		o.wantSlots("often", began.Add(2*time.Hour), began.Add(time.Hour))
+		pass(150 * time.Second)
+		o.wantSlots("often", began.Add(2*time.Minute), began.Add(time.Minute))
 		o.wantSlots("asked")
 		o.wantSlots("now", time.Unix(0, 0))
-		o.wantSlots("once", began.Add(90*time.Minute))
+		o.wantSlots("once", began.Add(90*time.Second))
 		o.wantSlots("past")
 		for _, run := range o.runs(outbox.RunFilter{}) {
 			if run.Result != outbox.RunSuccess || run.Trigger == outbox.BySchedule && run.Job != "now" && run.StartedAt.Sub(run.Slot) > time.Second {
@@ -64,26 +64,26 @@ func TestPlan(t *testing.T) {
 		// What was missed while nobody planned is made up for once, and a planner that
 		// starts again begins nothing anew.
 		stop()
-		pass(10 * time.Hour)
+		pass(10 * time.Minute)
 		defer o.planning()()
-		pass(time.Minute)
-		o.wantSlots("often", began.Add(12*time.Hour), began.Add(2*time.Hour), began.Add(time.Hour))
+		pass(time.Second)
+		o.wantSlots("often", began.Add(12*time.Minute), began.Add(2*time.Minute), began.Add(time.Minute))
 		o.wantSlots("now", time.Unix(0, 0))
-		o.wantSlots("once", began.Add(90*time.Minute))
+		o.wantSlots("once", began.Add(90*time.Second))
 	})
 }
 
 // Planners beside each other plan each slot once.
 func TestPlanTogether(t *testing.T) {
 	inOffice(t, func(t *testing.T, o *office) {
-		o.define(jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Hour}}, done(""))
+		o.define(jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Minute}}, done(""))
 		defer o.running(o.For(""))()
 		for range 4 {
 			defer o.planning()()
 		}
-		pass(24*time.Hour + time.Minute)
+		pass(24*time.Minute + time.Second)
 		if runs := o.runs(outbox.RunFilter{}); len(runs) != 24 {
-			t.Errorf("%d runs in a day", len(runs))
+			t.Errorf("%d runs in 24 minutes", len(runs))
 		}
 	})
 }
@@ -94,16 +94,16 @@ func TestPlanBusy(t *testing.T) {
 	inOffice(t, func(t *testing.T, o *office) {
 		began := time.Now()
 		slow := func(context.Context, jobs.Task) (jobs.Report, error) {
-			pass(150 * time.Minute)
+			pass(150 * time.Second)
 			return jobs.Report{}, nil
 		}
-		o.define(jobs.Definition{Name: "slow", Schedule: schedule.Schedule{Every: time.Hour}, Timeout: 24 * time.Hour}, slow)
-		o.define(jobs.Definition{Name: "once", Schedule: schedule.Schedule{Once: began.Add(time.Hour)}, Timeout: 24 * time.Hour}, slow)
+		o.define(jobs.Definition{Name: "slow", Schedule: schedule.Schedule{Every: time.Minute}, Timeout: 24 * time.Minute}, slow)
+		o.define(jobs.Definition{Name: "once", Schedule: schedule.Schedule{Once: began.Add(time.Minute)}, Timeout: 24 * time.Minute}, slow)
 		defer o.running(o.For(""))()
 		o.start(jobs.Order{Job: "once"})
 		defer o.planning()()
-		pass(8*time.Hour + time.Minute)
-		o.wantSlots("slow", began.Add(7*time.Hour), began.Add(4*time.Hour), began.Add(time.Hour))
+		pass(8*time.Minute + time.Second)
+		o.wantSlots("slow", began.Add(7*time.Minute), began.Add(4*time.Minute), began.Add(time.Minute))
 		if runs := o.runs(outbox.RunFilter{Job: "once"}); len(runs) != 2 || runs[0].StartedAt.Before(runs[1].EndedAt) {
 			t.Errorf("the job with one slot has %d runs: %+v", len(runs), runs)
 		}
@@ -113,7 +113,7 @@ func TestPlanBusy(t *testing.T) {
 func TestUnscheduled(t *testing.T) {
 	inOffice(t, func(t *testing.T, o *office) {
 		began := time.Now()
-		often := jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Hour}}
+		often := jobs.Definition{Name: "often", Schedule: schedule.Schedule{Every: time.Minute}}
 		o.define(often, done(""))
 		defer o.running(o.For(""))()
 		defer o.planning()()
@@ -127,16 +127,16 @@ func TestUnscheduled(t *testing.T) {
 		set(true, false)
 		set(false, true)
 		set(false, false)
-		pass(150 * time.Minute)
+		pass(150 * time.Second)
 		o.wantSlots("often")
 		// Another schedule does not put it on again.
-		often.Schedule.Every = 2 * time.Hour
+		often.Schedule.Every = 2 * time.Minute
 		o.define(often, done(""))
-		pass(3 * time.Hour)
+		pass(3 * time.Minute)
 		o.wantSlots("often")
 		set(true, true)
-		pass(time.Hour)
-		o.wantSlots("often", began.Add(6*time.Hour))
+		pass(time.Minute)
+		o.wantSlots("often", began.Add(6*time.Minute))
 	})
 }
 
@@ -144,14 +144,14 @@ func TestUnscheduled(t *testing.T) {
 func TestAnotherSchedule(t *testing.T) {
 	inOffice(t, func(t *testing.T, o *office) {
 		began := time.Now()
-		job := jobs.Definition{Name: "job", Schedule: schedule.Schedule{Daily: "12:00"}}
+		job := jobs.Definition{Name: "job", Schedule: schedule.Schedule{Every: 10 * time.Minute}}
 		o.define(job, done(""))
 		defer o.running(o.For(""))()
 		defer o.planning()()
-		pass(13 * time.Hour)
-		job.Schedule = schedule.Schedule{Daily: "11:00"}
+		pass(11 * time.Minute)
+		job.Schedule = schedule.Schedule{Every: 3 * time.Minute}
 		o.define(job, done(""))
-		pass(24 * time.Hour)
-		o.wantSlots("job", began.Add(35*time.Hour), began.Add(12*time.Hour))
+		pass(2 * time.Minute)
+		o.wantSlots("job", began.Add(12*time.Minute), began.Add(10*time.Minute))
 	})
 }
