@@ -24,6 +24,6 @@ func run() int {
 
 // newRoot makes the commands that the command line needs.
 func newRoot(args []string) *cobra.Command {
-	commands := slices.Concat(serviceCommands(), agentcmd.Commands(agentVaults), local.Commands(agentKey, readVault), []cli.Command{{Name: "version", New: newVersion}})
+	commands := slices.Concat(serviceCommands(), agentcmd.Commands(agentAzure), local.Commands(agentKey, readVault), []cli.Command{{Name: "version", New: newVersion}})
 	return cli.NewRoot(cli.Chosen(commands, args)...)
 }

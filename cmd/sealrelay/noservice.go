@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sealrelay/sealrelay/agentkeys"
+	"github.com/sealrelay/sealrelay/agentkeys/stores/kinds"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/local"
 	"github.com/sealrelay/sealrelay/internal/agent/config"
@@ -27,15 +28,15 @@ func agentKey(string, string, string) (*agentkeys.Key, error) {
 
 func unavailable(error) bool { return false }
 
-var errNoVaults = errors.New("this program was built without the service, and so without what reads Azure Key Vaults")
+var agentAzure = daemon.Azure{Vaults: noVaults}
 
-func agentVaults(c *config.Config, _ daemon.Accept, _ zerolog.Logger) ([]daemon.Part, error) {
+func noVaults(c *config.Config, _ daemon.Accept, _ zerolog.Logger) ([]daemon.Part, error) {
 	if len(c.Vaults) > 0 {
-		return nil, errNoVaults
+		return nil, kinds.ErrNoKeyVault
 	}
 	return nil, nil
 }
 
 func readVault(context.Context, local.Vault) (envelope []byte, statement string, err error) {
-	return nil, "", errNoVaults
+	return nil, "", kinds.ErrNoKeyVault
 }

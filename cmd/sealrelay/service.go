@@ -5,6 +5,7 @@ package main
 import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/service"
+	"github.com/sealrelay/sealrelay/internal/agent/daemon"
 	"github.com/sealrelay/sealrelay/internal/agent/vaults"
 )
 
@@ -13,6 +14,6 @@ func serviceCommands() []cli.Command { return service.Commands(buildVersion()) }
 var (
 	agentKey    = service.AgentKey
 	unavailable = service.Unavailable
-	agentVaults = vaults.Parts
+	agentAzure  = daemon.Azure{Vaults: vaults.Parts, Jobs: vaults.Jobs}
 	readVault   = service.ReadVault
 )

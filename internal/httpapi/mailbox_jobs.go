@@ -28,8 +28,9 @@ import (
 const (
 	// claimWait is how long a claim waits that does not say.
 	claimWait = 30 * time.Second
-	// signWithin bounds the time that an authority has to sign.
-	signWithin = 90 * time.Second
+	// signWithin bounds the time that an authority has to sign; its configuration has
+	// at most ten minutes.
+	signWithin = 10*time.Minute + 10*time.Second
 )
 
 // The media types of bodies that are no JSON.

@@ -47,6 +47,7 @@ func (c *Config) check() error {
 		ch.add("log: level is none of debug, info, warn, error")
 	}
 	c.checkSources(ch)
+	c.checkJobs(ch)
 	for i := range c.Actions {
 		c.Actions[i].check(ch, fmt.Sprintf("actions: entry %d", i+1))
 	}

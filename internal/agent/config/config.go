@@ -29,13 +29,16 @@ type Config struct {
 	// Mailbox is where the agent fetches what waits for it. Default: none
 	Mailbox *Mailbox `yaml:"mailbox"`
 	// Azure has how to sign in to Azure, with the settings that the service's
-	// configuration has under azure. Vaults needs it.
+	// configuration has under azure. Vaults and stores in Key Vaults need it.
 	Azure *shared.Settings `yaml:"azure"`
 	// Vaults are Azure Key Vaults that the service puts copies into. Default: none
 	Vaults []Vault `yaml:"vaults"`
 	// Actions are what is done when a secret changes. All whose globs match are
 	// done.
 	Actions []Action `yaml:"actions"`
+	// Jobs are what the agent does of the service's jobs; it asks for them where the
+	// mailbox is. Default: none are done
+	Jobs *Jobs `yaml:"jobs"`
 	// Log says what gets logged, as JSON lines on standard error.
 	Log Log `yaml:"log"`
 

@@ -14,6 +14,7 @@ import (
 const least = "name: web\nidentities: [{file: agent.key}]\nservice_key_files: [service.pub]\n"
 
 func TestParseRefuses(t *testing.T) {
+	const mailbox = "mailbox: {url: 'https://x'}\n"
 	const receive = "receive: {listen: 'x:1', cert_file: c, key_file: k, "
 	const pin = "'sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'"
 	for text, says := range map[string]string{
@@ -26,11 +27,21 @@ func TestParseRefuses(t *testing.T) {
 		least + "log: {level: loud}": "none of debug",
 		"name: w\nidentities: [{}]":  "entry 1: needs either file or dir",
 		least + "mailbox: {}":        "mailbox: url is missing",
-		least + "mailbox: {url: 'https://x', cert_file: c}":                      "go together",
-		least + "receive: {}":                                                    "listen is not host:port",
-		least + "receive: {listen: 'x:1'}":                                       "cert_file is missing",
-		least + receive + "}":                                                    "anybody could connect",
-		least + receive + "client_pins: [abc]}":                                  "entry 1 is not sha256",
+		least + "mailbox: {url: 'https://x', cert_file: c}":                                         "go together",
+		least + "jobs: {kinds: [inventory]}":                                                        "jobs: needs mailbox",
+		least + mailbox + "jobs: {}":                                                                "jobs: kinds is missing",
+		least + mailbox + "jobs: {kinds: [shell]}":                                                  "entry 1 is none of ",
+		least + mailbox + "jobs: {kinds: [inventory], stores: {s: {}}}":                             "needs exactly one entry",
+		least + mailbox + "jobs: {kinds: [custom], commands: {c: {run: [ls]}}}":                     "absolute path",
+		least + mailbox + "jobs: {kinds: [custom], folders: ['']}":                                  "folders: entry 1 is missing",
+		least + mailbox + "jobs: {kinds: [custom], together: 17}":                                   "together must be 1 to 16",
+		least + mailbox + "jobs: {kinds: [custom], together: -1}":                                   "together must be 1 to 16",
+		least + mailbox + "jobs: {kinds: [custom], shell: true}":                                    "\"shell\" is not a setting here",
+		least + mailbox + "jobs: {kinds: [custom], commands: {c: {run: [/bin/ls], shell: canary}}}": "\"shell\" is not a setting here",
+		least + "receive: {}":                   "listen is not host:port",
+		least + "receive: {listen: 'x:1'}":      "cert_file is missing",
+		least + receive + "}":                   "anybody could connect",
+		least + receive + "client_pins: [abc]}": "entry 1 is not sha256",
 		least + receive + "client_pins: [" + strings.Repeat(pin+",", 9) + "]}":   "more than 8",
 		least + receive + "client_pins: [" + pin + "], client_names: [relay]}":   "client_names goes with client_ca_file",
 		least + "actions: [{secrets: ['**']}]":                                   "does nothing",
@@ -113,7 +124,7 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := 0
-	for _, of := range []any{config.Config{}, config.Identity{}, config.Receive{}, config.Mailbox{}, config.Vault{}, config.Action{}, config.LayOut{}, config.Render{}, config.Signal{}, config.Log{}} {
+	for _, of := range []any{config.Config{}, config.Identity{}, config.Receive{}, config.Mailbox{}, config.Vault{}, config.Action{}, config.LayOut{}, config.Render{}, config.Signal{}, config.Log{}, config.Jobs{}} {
 		for field := range reflect.TypeOf(of).Fields() {
 			name := field.Tag.Get("yaml")
 			if name == "" {
@@ -135,7 +146,7 @@ func TestManual(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		least, "", "name: [", "a: &a [*a]", least + "receive: {listen: 'x:1', cert_file: c, key_file: k, client_ca_file: a}",
-		least + "actions: [{secrets: ['**'], signal: {pid_file: p}, run: [a, b], render: [{template: t, to: o}]}]", "- CANARY", "? {CANARY: x}", "name: !!binary CANARY",
+		least + "actions: [{secrets: ['**'], signal: {pid_file: p}, run: [a, b], render: [{template: t, to: o}]}]", "- CANARY", least + "mailbox: {url: 'https://x'}\njobs: {kinds: [custom], stores: {s: {directory: {dir: CANARY}}}, commands: {c: {run: [/bin/ls], parameters: {p: {type: CANARY}}}}, folders: [/x]}", "? {CANARY: x}", "name: !!binary CANARY",
 	} {
 		f.Add([]byte(text))
 	}

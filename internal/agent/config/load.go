@@ -40,6 +40,9 @@ func Parse(data []byte, dir string) (*Config, error) {
 func (c *Config) setDefaults() {
 	set(&c.StateDir, "state")
 	set(&c.Log.Level, "info")
+	if c.Jobs != nil {
+		set(&c.Jobs.Together, 1)
+	}
 	for i := range c.Vaults {
 		set(&c.Vaults[i].Every, 5*time.Minute)
 	}

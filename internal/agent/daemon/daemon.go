@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -18,7 +19,9 @@ import (
 	"github.com/sealrelay/sealrelay/internal/agent/poller"
 	"github.com/sealrelay/sealrelay/internal/agent/program"
 	"github.com/sealrelay/sealrelay/internal/agent/receiver"
+	"github.com/sealrelay/sealrelay/internal/agent/work"
 	shared "github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/mailbox/client"
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
@@ -26,10 +29,27 @@ import (
 // stopWithin bounds how long requests may go on when the agent stops.
 const stopWithin = 10 * time.Second
 
+// Options are what the program gives its agent.
+type Options struct {
+	Azure Azure
+	// Logs writes the last lines of the log, for jobs that fetch them; nil if none are
+	// kept.
+	Logs func(io.Writer) error
+	Log  zerolog.Logger
+}
+
+// Azure is what an agent does in Azure, for which not every program has the SDK.
+type Azure struct {
+	// Vaults makes what reads the vaults of the configuration.
+	Vaults Vaults
+	// Jobs is what jobs do there; nil for nothing.
+	Jobs func(c *config.Config) work.Azure
+}
+
 // Run runs the agent until ctx ends, which is no error. It logs "agent is ready"
-// with the address once it takes deliveries. vaults makes what reads the vaults of
-// the configuration.
-func Run(ctx context.Context, c *config.Config, vaults Vaults, log zerolog.Logger) (err error) {
+// with the address once it takes deliveries.
+func Run(ctx context.Context, c *config.Config, o Options) (err error) {
+	log := o.Log
 	if c.Receive == nil && c.Mailbox == nil && len(c.Vaults) == 0 {
 		return errors.New("neither receive, mailbox nor vaults is set: nothing would ever come")
 	}
@@ -38,11 +58,11 @@ func Run(ctx context.Context, c *config.Config, vaults Vaults, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, agent.Close()) }()
-	parts, ready, err := connect(c, agent, log)
+	parts, ready, err := connect(c, agent, o)
 	if err != nil {
 		return err
 	}
-	readers, err := vaults(c, agent.Accept, log)
+	readers, err := o.Azure.Vaults(c, agent.Accept, log)
 	if err != nil {
 		return err
 	}
@@ -65,7 +85,8 @@ type Accept = func(ctx context.Context, delivery wire.Delivery) (receipt string,
 type Vaults func(c *config.Config, accept Accept, log zerolog.Logger) ([]Part, error)
 
 // connect makes what brings deliveries, and the log event that tells of it.
-func connect(c *config.Config, agent *program.Agent, log zerolog.Logger) (parts []Part, ready *zerolog.Event, err error) {
+func connect(c *config.Config, agent *program.Agent, o Options) (parts []Part, ready *zerolog.Event, err error) {
+	log := o.Log
 	ready = log.Info()
 	if c.Mailbox != nil {
 		asked := make(chan struct{}, 1)
@@ -77,6 +98,14 @@ func connect(c *config.Config, agent *program.Agent, log zerolog.Logger) (parts 
 		poll := &poller.Poller{Mailbox: mailbox, Accept: agent.Accept, Log: log}
 		parts = append(parts, func(ctx context.Context) error { poll.Run(ctx); return nil })
 		ready.Str("mailbox", c.Mailbox.URL)
+		if c.Jobs != nil {
+			runner, err := newRunner(c, mailbox, o)
+			if err != nil {
+				return nil, nil, fmt.Errorf("jobs: %w", err)
+			}
+			parts = append(parts, func(ctx context.Context) error { runner.Run(ctx); return nil })
+			ready.Strs("jobs", c.Jobs.Kinds)
+		}
 	}
 	if c.Receive != nil {
 		server, err := receiver.NewServer(c, agent.Accept, log)
@@ -91,6 +120,15 @@ func connect(c *config.Config, agent *program.Agent, log zerolog.Logger) (parts 
 		ready.Stringer("receive", listener.Addr())
 	}
 	return parts, ready, nil
+}
+
+// newRunner makes what does jobs of the service.
+func newRunner(c *config.Config, mailbox *client.Client, o Options) (*jobs.Runner, error) {
+	options := work.Options{Work: client.NewJobs(mailbox, o.Log), Logs: o.Logs, Log: o.Log}
+	if o.Azure.Jobs != nil {
+		options.Azure = o.Azure.Jobs(c)
+	}
+	return work.New(c, options)
 }
 
 // serve serves until ctx ends, and then finishes the requests that are there.

@@ -122,7 +122,7 @@ func start(t *testing.T, a *agenttest.Agent) (address string, stop func() error)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		err := daemon.Run(ctx, a.Config(), noVaults, zerolog.New(write))
+		err := daemon.Run(ctx, a.Config(), daemon.Options{Azure: noAzure, Log: zerolog.New(write)})
 		write.Close()
 		ended <- err
 	}()
@@ -261,7 +261,7 @@ func TestRunRefuses(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := daemon.Run(t.Context(), tc.make(t).Config(), noVaults, zerolog.Nop())
+			err := daemon.Run(t.Context(), tc.make(t).Config(), daemon.Options{Azure: noAzure, Log: zerolog.Nop()})
 			if err == nil || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("got %v, want %q", err, tc.says)
 			}
@@ -269,4 +269,4 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-func noVaults(*config.Config, daemon.Accept, zerolog.Logger) ([]daemon.Part, error) { return nil, nil }
+var noAzure = daemon.Azure{Vaults: func(*config.Config, daemon.Accept, zerolog.Logger) ([]daemon.Part, error) { return nil, nil }}

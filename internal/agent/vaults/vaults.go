@@ -31,13 +31,9 @@ func Parts(c *config.Config, accept daemon.Accept, log zerolog.Logger) ([]daemon
 	if len(c.Vaults) == 0 {
 		return nil, nil
 	}
-	settings := azure.Settings{Path: c.Path, ReadSecret: c.ReadSecret}
-	if err := c.Azure.Decode(&settings.Config); err != nil {
-		return nil, fmt.Errorf("azure: %w", err)
-	}
-	account, err := azure.New(settings)
+	account, err := accountOf(c)
 	if err != nil {
-		return nil, fmt.Errorf("azure: %w", err)
+		return nil, err
 	}
 	parts := make([]daemon.Part, len(c.Vaults))
 	for i, from := range c.Vaults {
@@ -48,6 +44,19 @@ func Parts(c *config.Config, accept daemon.Accept, log zerolog.Logger) ([]daemon
 		parts[i] = r.run
 	}
 	return parts, nil
+}
+
+// accountOf is the configuration's account.
+func accountOf(c *config.Config) (*azure.Account, error) {
+	settings := azure.Settings{Path: c.Path, ReadSecret: c.ReadSecret}
+	if err := c.Azure.Decode(&settings.Config); err != nil {
+		return nil, fmt.Errorf("azure: %w", err)
+	}
+	account, err := azure.New(settings)
+	if err != nil {
+		return nil, fmt.Errorf("azure: %w", err)
+	}
+	return account, nil
 }
 
 // reader reads one vault.

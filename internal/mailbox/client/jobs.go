@@ -23,7 +23,7 @@ const (
 	claimWait = 50 * time.Second
 	// signWait is how much longer than usual the answer to a request for a
 	// certificate may take.
-	signWait = 90 * time.Second
+	signWait = 10 * time.Minute
 	// extendWithin bounds one Extend, so that its caller sees the lease run out.
 	extendWithin = 30 * time.Second
 	// longestRun bounds the time that the service may give a run.

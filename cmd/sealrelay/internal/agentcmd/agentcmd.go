@@ -13,14 +13,14 @@ import (
 	"github.com/sealrelay/sealrelay/internal/agent/kept"
 )
 
-// Commands are the commands. vaults makes what reads Azure Key Vaults.
-func Commands(vaults daemon.Vaults) []cli.Command {
-	return []cli.Command{{Name: "agent", New: func() *cobra.Command { return newAgent(vaults) }}}
+// Commands are the commands. azure is what an agent does in Azure.
+func Commands(azure daemon.Azure) []cli.Command {
+	return []cli.Command{{Name: "agent", New: func() *cobra.Command { return newAgent(azure) }}}
 }
 
-func newAgent(vaults daemon.Vaults) *cobra.Command {
+func newAgent(azure daemon.Azure) *cobra.Command {
 	return cli.Parent("agent", "Receive sealed secrets on this machine, and hand them to programs",
-		newRun(vaults), newExec(), newGet(), newRender(), newStatus(), newForget(), newImport(), newEnroll(), newRekey())
+		newRun(azure), newExec(), newGet(), newRender(), newStatus(), newForget(), newImport(), newEnroll(), newRekey())
 }
 
 // configFlag adds --config, which names the agent's configuration.

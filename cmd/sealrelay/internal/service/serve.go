@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/sealrelay/sealrelay/cmd/sealrelay/internal/cli"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/logtail"
 	"github.com/sealrelay/sealrelay/internal/outbox/sqlite"
 )
 
@@ -34,9 +36,10 @@ SIGHUP reads the configuration again and keeps the old one if the new is bad.`,
 			return err
 		}
 		zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
-		log := zerolog.New(cmd.ErrOrStderr()).Level(level).With().Timestamp().Logger()
+		tail := logtail.New(logtail.Size)
+		log := zerolog.New(io.MultiWriter(tail, cmd.ErrOrStderr())).Level(level).With().Timestamp().Logger()
 		sqlite.AddThread()
-		service, err := app.New(cmd.Context(), cfg, app.Options{InsecureLoopback: *insecure, Version: version, Log: log})
+		service, err := app.New(cmd.Context(), cfg, app.Options{InsecureLoopback: *insecure, Version: version, Logs: tail.Lines, Log: log})
 		if err != nil {
 			return cli.WithCode(err, cli.ExitFailed) // Not that of a key that it names.
 		}
