@@ -1,14 +1,11 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -122,45 +119,8 @@ func (d *Desk) Start(ctx context.Context, order Order) (outbox.Run, error) {
 	return run, d.Jobs.AddRun(ctx, run, &entry)
 }
 
-func (d *Desk) definition(name string) (Definition, error) {
-	definitions := d.Definitions()
-	definition, ok := definitions[name]
-	if !ok {
-		return Definition{}, fmt.Errorf("%w: %q; there are %s", ErrUnknownJob, name, strings.Join(slices.Sorted(maps.Keys(definitions)), ", "))
-	}
-	return definition, nil
-}
-
-// withParameters are the settings with parameters beside those that are there.
-func withParameters(definition Definition, parameters map[string]any) (json.RawMessage, error) {
-	switch {
-	case definition.Kind != KindCustom && len(parameters) == 0:
-		return definition.Settings, nil
-	case definition.Kind != KindCustom:
-		return nil, fmt.Errorf("%w: only those of the kind %s take any", ErrParameters, KindCustom)
-	}
-	settings := map[string]any{}
-	decoder := json.NewDecoder(bytes.NewReader(definition.Settings))
-	decoder.UseNumber() // A whole number stays what it is.
-	if err := decoder.Decode(&settings); err != nil {
-		return nil, fmt.Errorf("settings of job %s: %w", definition.Name, err)
-	}
-	merged, _ := settings["parameters"].(map[string]any)
-	if merged == nil {
-		merged = map[string]any{}
-	}
-	maps.Copy(merged, parameters)
-	if definition.CheckParameters != nil {
-		if err := definition.CheckParameters(merged); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrParameters, err)
-		}
-	}
-	settings["parameters"] = merged
-	return json.Marshal(settings)
-}
-
-// Retry adds a run like one that failed, warned or was cancelled. It does what that run
-// was to do, on the same runner.
+// Retry adds a run of the job of one that failed, warned or was cancelled, with the same
+// parameters.
 func (d *Desk) Retry(ctx context.Context, id, actor string) (outbox.Run, error) {
 	failed, err := d.Jobs.GetRun(ctx, id)
 	if err != nil {
@@ -170,20 +130,18 @@ func (d *Desk) Retry(ctx context.Context, id, actor string) (outbox.Run, error) 
 	if !ended {
 		return outbox.Run{}, fmt.Errorf("%w: %s", ErrNotFailed, id)
 	}
+	definition, err := d.definition(failed.Job)
+	if err != nil {
+		return outbox.Run{}, err
+	}
 	now := time.Now()
-	run := again(failed, now, now)
-	run.By, run.Retries = actor, 0
+	run := definition.run(now, outbox.ByRetry)
+	run.By, run.From, run.Retries = actor, failed.ID, 0
+	if run.Settings, err = withParameters(definition, parametersOf(failed.Settings)); err != nil {
+		return outbox.Run{}, err
+	}
 	entry := audit.Entry{At: now, Kind: audit.JobRetried, Actor: actor, Detail: fmt.Sprintf("job %s, run %s in place of %s", run.Job, run.ID, id)}
 	return run, d.Jobs.AddRun(ctx, run, &entry)
-}
-
-// again is a run that does once more what another one was to do.
-func again(failed outbox.Run, now, due time.Time) outbox.Run {
-	return outbox.Run{
-		ID: newID(now), Job: failed.Job, Runner: failed.Runner, Kind: failed.Kind, Settings: failed.Settings, Timeout: failed.Timeout,
-		Trigger: outbox.ByRetry, From: failed.ID, Retries: failed.Retries, RetryAfter: failed.RetryAfter,
-		State: outbox.RunWaiting, AddedAt: now, DueAt: due,
-	}
 }
 
 // Cancel cancels a run that waits, and tells one that runs to stop.

@@ -75,7 +75,7 @@ func TestRetry(t *testing.T) {
 			t.Fatal(err)
 		}
 		second := o.ended(run.ID)
-		if second.Result != outbox.RunSuccess || second.From != first.ID || second.Trigger != outbox.ByRetry || second.By != "operator/x" || string(second.Settings) != `{"n":1}` {
+		if second.Result != outbox.RunSuccess || second.From != first.ID || second.Trigger != outbox.ByRetry || second.By != "operator/x" || string(second.Settings) != `{"n":2}` {
 			t.Errorf("the second run is %+v", second)
 		}
 		for _, id := range []string{second.ID, "none"} {

@@ -19,7 +19,9 @@ const inventoryWithin = 15 * time.Minute
 // what has changed in a store.
 func (d *Desk) follow(ctx context.Context, run outbox.Run, end End, done *outbox.RunEnd) {
 	if end.Result == outbox.RunFailure && run.Retries > 0 {
-		next := again(run, done.At, done.At.Add(run.RetryAfter))
+		next := run
+		next.ID, next.Trigger, next.From, next.By, next.Slot = newID(done.At), outbox.ByRetry, run.ID, "", time.Time{}
+		next.AddedAt, next.DueAt = done.At, done.At.Add(run.RetryAfter)
 		next.Retries--
 		done.Then = append(done.Then, next)
 		done.Message = cut(fmt.Sprintf("%s; to be retried at %s", end.Message, next.DueAt.UTC().Format(time.RFC3339)))
@@ -56,8 +58,16 @@ func (d *Desk) inventoryOf(changed, runner string) Definition {
 			return definition
 		}
 	}
-	settings, _ := json.Marshal(map[string]string{"store": changed}) // It cannot fail.
-	own := Definition{Name: "inventory:" + changed, Runner: runner, Kind: KindInventory, Settings: settings, Timeout: inventoryWithin}
+	return ownInventory(changed, runner)
+}
+
+// ownInventories begins the names of the inventories that are not of the configuration:
+// inventory:STORE, or inventory:STORE@AGENT.
+const ownInventories = "inventory:"
+
+func ownInventory(name, runner string) Definition {
+	settings, _ := json.Marshal(map[string]string{"store": name}) // It cannot fail.
+	own := Definition{Name: ownInventories + name, Runner: runner, Kind: KindInventory, Settings: settings, Timeout: inventoryWithin}
 	if runner != "" {
 		own.Name += "@" + runner
 	}

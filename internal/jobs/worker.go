@@ -66,8 +66,18 @@ func (w *worker) Claim(ctx context.Context) (outbox.Run, error) {
 		case there && !at.After(now):
 			// A look costs no write; only what is due is claimed.
 			run, ok, err := w.desk.Jobs.ClaimRun(ctx, w.runner, now, Lease, MaxClaims)
-			if ok || err != nil {
+			if err != nil {
 				return run, err
+			}
+			if ok {
+				present, err := w.desk.present(run)
+				if err == nil {
+					return present, nil
+				}
+				if err := w.refuse(ctx, run, err); err != nil {
+					return run, err
+				}
+				continue
 			}
 		case there:
 			wait = min(wait, at.Sub(now))
@@ -76,6 +86,16 @@ func (w *worker) Claim(ctx context.Context) (outbox.Run, error) {
 			return outbox.Run{}, err
 		}
 	}
+}
+
+// refuse ends a run that is none of the configuration's any more.
+func (w *worker) refuse(ctx context.Context, run outbox.Run, why error) error {
+	done := outbox.RunEnd{ID: run.ID, Fence: run.Fence, State: outbox.RunEnded, Result: outbox.RunFailure, Message: cut(why.Error()), At: time.Now()}
+	if err := w.desk.Jobs.EndRun(ctx, done, nil); err != nil && !errors.Is(err, outbox.ErrFenced) {
+		return err
+	}
+	w.desk.tell(run, done)
+	return nil
 }
 
 func rest(ctx context.Context, bell <-chan struct{}, wait time.Duration) error {

@@ -127,7 +127,7 @@ func awaitRun(ctx context.Context, cmd *cobra.Command, runs outbox.Jobs, run out
 func newJobsRetry() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry RUN",
-		Short: "Do once more what a run that failed, warned or was cancelled was to do",
+		Short: "Run the job of a run that failed, warned or was cancelled again",
 		Args:  cli.Arguments(cobra.ExactArgs(1)),
 	}
 	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
