@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/internal/durable"
+	"github.com/sealrelay/sealrelay/internal/filelock"
 )
 
 // open returns what says whether a key is in a known_hosts file; a file that is not
@@ -29,17 +30,40 @@ func open(file string) (ssh.HostKeyCallback, error) {
 	return callback, nil
 }
 
+// lockSuffix follows the file's name in that of the file by whose lock those who approve
+// take turns. It stays.
+const lockSuffix = ".lock"
+
 // Approve adds to known_hosts, durably and all at once, those of the keys that have one
 // of the fingerprints, and returns them. What is there already is not added again. The
 // error wraps stores.ErrNotFound if a fingerprint is none of the keys, and
 // stores.ErrInvalid if the file has another key of that type for the host or revokes
-// it; nothing is written then. Nobody else may change the file meanwhile.
+// it; nothing is written then. Those who approve at the same time, in other processes
+// too, take turns until ctx ends; other programs that write the file know nothing of
+// that.
 func Approve(ctx context.Context, file string, seen []HostKey, fingerprints []string) ([]HostKey, error) {
-	approved, err := open(file)
+	named, err := pick(seen, fingerprints)
 	if err != nil {
 		return nil, err
 	}
-	var added []HostKey
+	lock, err := filelock.Wait(ctx, file+lockSuffix)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w: %w", stores.ErrDenied, err)
+	case err != nil:
+		return nil, fmt.Errorf("waiting for the turn to change %s: %w", file, err)
+	}
+	defer lock.Close()
+	added, err := missing(file, named)
+	if err != nil || len(added) == 0 {
+		return nil, err
+	}
+	return added, write(ctx, file, added)
+}
+
+// pick returns the keys that have one of the fingerprints, each once for an address.
+func pick(seen []HostKey, fingerprints []string) ([]HostKey, error) {
+	var named []HostKey
 	for _, fingerprint := range fingerprints {
 		known := false
 		for _, k := range seen {
@@ -47,23 +71,33 @@ func Approve(ctx context.Context, file string, seen []HostKey, fingerprints []st
 				continue
 			}
 			known = true
-			problem := check(approved, k)
-			if problem != nil && !errors.Is(problem, errNew) {
-				return nil, fmt.Errorf("%w: %s: %w", stores.ErrInvalid, k.Address, problem)
-			}
-			twice := slices.ContainsFunc(added, func(a HostKey) bool { return a.Address == k.Address && a.Fingerprint() == fingerprint })
-			if problem != nil && !twice {
-				added = append(added, k)
+			if !slices.ContainsFunc(named, func(n HostKey) bool { return n.Address == k.Address && n.Fingerprint() == fingerprint }) {
+				named = append(named, k)
 			}
 		}
 		if !known {
 			return nil, fmt.Errorf("%w: no host that answered has the key %s", stores.ErrNotFound, fingerprint)
 		}
 	}
-	if len(added) == 0 {
-		return nil, nil
+	return named, nil
+}
+
+// missing returns the keys that the file does not have, if all of them may be there.
+func missing(file string, named []HostKey) ([]HostKey, error) {
+	approved, err := open(file)
+	if err != nil {
+		return nil, err
 	}
-	return added, write(ctx, file, added)
+	var added []HostKey
+	for _, k := range named {
+		switch problem := check(approved, k); {
+		case errors.Is(problem, errNew):
+			added = append(added, k)
+		case problem != nil:
+			return nil, fmt.Errorf("%w: %s: %w", stores.ErrInvalid, k.Address, problem)
+		}
+	}
+	return added, nil
 }
 
 func write(ctx context.Context, file string, added []HostKey) error {
