@@ -80,53 +80,55 @@ func (c *call) importCertificate([]string) (int, any, *refusal) {
 	if refused := checkTags(given.Tags); refused != nil {
 		return 0, nil, refused
 	}
-	public, refused := readImport(given)
+	made, refused := readImport(given)
 	if refused != nil {
 		return 0, nil, refused
 	}
 	if given.Policy == nil {
 		given.Policy = &policy{}
 	}
-	if refused := given.Policy.fit(public.Certificate.PublicKey); refused != nil {
-		return 0, nil, refused
-	}
 	into, refused := c.place("certificates")
 	if refused != nil {
 		return 0, nil, refused
 	}
-	return c.store(into, given, public.CertificateDER)
+	return c.store(into, given, made)
 }
 
 // readImport reads what is to be imported, as the SDK's documentation has it.
-func readImport(given certificateRequest) (*keys.Public, *refusal) {
+func readImport(given certificateRequest) (material, *refusal) {
+	var none material
 	data := []byte(given.Value)
 	if !strings.Contains(given.Value, "-----BEGIN") {
 		var err error
 		if data, err = base64.StdEncoding.DecodeString(given.Value); err != nil {
-			return nil, badParameter("The specified certificate is neither PEM nor base64.")
+			return none, badParameter("The specified certificate is neither PEM nor base64.")
 		}
 	} else if block, _ := pem.Decode(data); block == nil || !strings.Contains(given.Value, "BEGIN PRIVATE KEY") {
-		return nil, badParameter("The specified PEM X.509 certificate content is in an unexpected format. Please check if certificate is in valid PEM format with a PKCS#8 key.")
+		return none, badParameter("The specified PEM X.509 certificate content is in an unexpected format. Please check if certificate is in valid PEM format with a PKCS#8 key.")
 	}
 	password := []byte(given.Password)
 	private, err := keys.ParsePrivate(data, password)
 	if err != nil {
-		return nil, badParameter("The specified PKCS#12 X.509 certificate content can not be read. Please check if certificate is in valid PKCS#12 format, and the password is right.")
+		return none, badParameter("The specified PKCS#12 X.509 certificate content can not be read. Please check if certificate is in valid PKCS#12 format, and the password is right.")
 	}
 	publics, err := keys.ParsePublics(data, keys.Options{Password: password})
 	if err != nil || publics[0].Certificate == nil {
-		return nil, badParameter("The specified content has no certificate.")
+		return none, badParameter("The specified content has no certificate.")
 	}
 	own, err := keys.PublicOf(private)
 	if err != nil {
-		return nil, badParameter("The private key is not supported.")
+		return none, badParameter("The private key is not supported.")
 	}
 	for _, public := range publics {
 		if equal, ok := own.(interface{ Equal(crypto.PublicKey) bool }); ok && public.Certificate != nil && equal.Equal(public.Certificate.PublicKey) {
-			return public, nil
+			made := material{[][]byte{public.CertificateDER}, private}
+			for _, certificate := range public.Intermediates {
+				made.chain = append(made.chain, certificate.Raw)
+			}
+			return made, nil
 		}
 	}
-	return nil, badParameter("The private key does not match the certificate.")
+	return none, badParameter("The private key does not match the certificate.")
 }
 
 // fit completes a policy by the key, which has to be as the policy says.
@@ -169,14 +171,22 @@ func (p *policy) fit(key crypto.PublicKey) *refusal {
 	return nil
 }
 
-// store adds a version of a certificate and of the secret that goes with it.
-func (c *call) store(into *item, given certificateRequest, der []byte) (int, any, *refusal) {
-	certificate, err := x509.ParseCertificate(der)
+// store adds a version of a certificate and of the secret that goes with it. The policy
+// has to fit.
+func (c *call) store(into *item, given certificateRequest, made material) (int, any, *refusal) {
+	certificate, err := x509.ParseCertificate(made.chain[0])
 	if err != nil {
 		return 0, nil, badParameter("The certificate cannot be read.")
 	}
+	if refused := given.Policy.fit(certificate.PublicKey); refused != nil {
+		return 0, nil, refused
+	}
+	value, refused := made.secret(given.Policy)
+	if refused != nil {
+		return 0, nil, refused
+	}
 	from, until := certificate.NotBefore.Unix(), certificate.NotAfter.Unix()
-	v := &version{id: newVersion(), tags: given.Tags, certificate: der, policy: given.Policy}
+	v := &version{id: newVersion(), tags: given.Tags, certificate: made.chain[0], policy: given.Policy}
 	v.attributes = attributes{Enabled: given.Attributes.Enabled, NotBefore: &from, Expires: &until}
 	c.fill(&v.attributes)
 	into.versions, into.policy, into.pending = append(into.versions, v), given.Policy, nil
@@ -188,7 +198,7 @@ func (c *call) store(into *item, given certificateRequest, der []byte) (int, any
 		c.shelves["secrets"][key] = secret
 	}
 	secret.versions = append(secret.versions, &version{
-		id: v.id, managed: true, contentType: given.Policy.Secret.ContentType, tags: given.Tags, attributes: v.attributes,
+		id: v.id, managed: true, value: value, contentType: given.Policy.Secret.ContentType, tags: given.Tags, attributes: v.attributes,
 	})
 	return http.StatusOK, c.render("certificates", into, v, true), nil
 }
@@ -372,10 +382,13 @@ func (c *call) mergeCertificate([]string) (int, any, *refusal) {
 		if err != nil || !bytes.Equal(own, certificate.RawSubjectPublicKeyInfo) {
 			continue
 		}
-		if refused := request.Policy.fit(certificate.PublicKey); refused != nil {
-			return 0, nil, refused
+		made := material{[][]byte{der}, i.pending.key}
+		for _, other := range given.X5C {
+			if !bytes.Equal(other, der) {
+				made.chain = append(made.chain, other)
+			}
 		}
-		_, shown, refused := c.store(i, request, der)
+		_, shown, refused := c.store(i, request, made)
 		return http.StatusCreated, shown, refused
 	}
 	return 0, nil, badParameter("The public key of the end-entity certificate in the specified X.509 certificate content does not match the public part of the specified private key.")

@@ -77,9 +77,6 @@ func (c *call) get(parts []string) (int, any, *refusal) {
 		if !v.attributes.enabled() {
 			return 0, nil, refuse(http.StatusForbidden, "Forbidden", "SecretDisabled", "Operation get is not allowed on a disabled secret.")
 		}
-		if v.managed {
-			return 0, nil, notBuilt()
-		}
 	}
 	return http.StatusOK, c.render(c.collection, found, v, true), nil
 }
@@ -297,7 +294,7 @@ func (c *call) render(collection string, i *item, v *version, whole bool) map[st
 		out["contentType"] = v.contentType
 	}
 	if v.managed {
-		out["managed"] = true
+		out["managed"], out["kid"] = true, c.url(c.vault)+"/keys/"+i.name+"/"+v.id
 	}
 	if whole {
 		out["value"] = v.value

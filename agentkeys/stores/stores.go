@@ -66,6 +66,9 @@ type Entry struct {
 	Tags map[string]string
 	// Problem is why the entry cannot be read; nil if it was.
 	Problem error
+	// Incomplete is what of the entry could not be read, and why, while the rest was;
+	// nil if all was.
+	Incomplete error
 }
 
 // Private is what a store has of an entry's private key.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func attention(entry standing.StoreEntry, now time.Time, within time.Duration) s
 	case entry.NotAfter != nil && entry.NotAfter.Before(now.Add(within)):
 		return "expires at " + entry.NotAfter.UTC().Format(time.RFC3339)
 	}
-	return entry.Policy
+	return cmp.Or(entry.Policy, entry.Incomplete)
 }
 
 // reportWatched logs a finding when it begins or is another one, and when it is over.

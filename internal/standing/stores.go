@@ -58,6 +58,8 @@ type StoreEntry struct {
 	// Policy is why nothing may be sealed to it.
 	Policy  string `json:"policy,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	// Incomplete is what of it could not be read, and why.
+	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // ShowEntry is the entry as it is shown, with what the policy says of it at now.
@@ -66,6 +68,9 @@ func ShowEntry(entry stores.Entry, now time.Time) StoreEntry {
 	if entry.Problem != nil {
 		view.Problem = entry.Problem.Error()
 		return view
+	}
+	if entry.Incomplete != nil {
+		view.Incomplete = entry.Incomplete.Error()
 	}
 	if entry.Key == nil {
 		return view
@@ -102,6 +107,8 @@ func (e StoreEntry) State() string {
 		return "expired"
 	case e.Policy != "":
 		return e.Policy
+	case e.Incomplete != "":
+		return e.Incomplete
 	}
 	return "ok"
 }

@@ -1,6 +1,7 @@
 // Package azurekeyvault is the certificate store that is an Azure Key Vault: its
 // certificates, those whose request is under way too. A vault gives away a certificate
-// without those that it was issued by; they are only beside the private key.
+// without those that it was issued by; they are only beside the private key, and an
+// inventory reads them there if it is told to.
 package azurekeyvault
 
 import (
@@ -15,6 +16,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azcertificates"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 
 	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/crypto/keys"
@@ -28,6 +30,11 @@ type Config struct {
 	// Vault is the Key Vault: its name, its URL, its resource ID, or
 	// SUBSCRIPTION:GROUP:NAME. Required; to be created it needs one of the last two.
 	Vault string `yaml:"vault"`
+	// Chain has an inventory tell what each certificate was issued by too. A vault keeps
+	// that with the private key only, so the key of each certificate whose key may be
+	// exported is read, and wiped at once; it takes a role that may read secrets: see
+	// docs/azure.md. Default: false
+	Chain bool `yaml:"chain"`
 	// Create says how the vault is made by `sealrelay stores create`.
 	Create *Create `yaml:"create"`
 }
@@ -49,6 +56,8 @@ type Store struct {
 	account *azure.Account
 	vault   azure.Vault
 	client  *azcertificates.Client
+	// secrets is nil unless the chains are read.
+	secrets *azsecrets.Client
 	pace    *azure.Pace
 }
 
@@ -82,7 +91,10 @@ func New(config Config, account *azure.Account) (*Store, error) {
 		}
 	}
 	s.pace = account.Pace(s.vault)
-	s.client, err = account.Certificates(s.vault)
+	if s.client, err = account.Certificates(s.vault); err != nil || !config.Chain {
+		return s, err
+	}
+	s.secrets, err = newSecrets(account, s.vault)
 	return s, err
 }
 
@@ -130,8 +142,11 @@ func (s *Store) list(ctx context.Context, send func(stores.Entry)) error {
 // problem; one that is not there is left out, as it was deleted meanwhile.
 func (s *Store) listed(ctx context.Context, name string) (entry stores.Entry, there bool) {
 	entry, err := s.Lookup(ctx, name)
-	if err != nil {
+	switch {
+	case err != nil:
 		entry = stores.Entry{Alias: name, Problem: err}
+	case s.secrets != nil:
+		entry = s.complete(ctx, entry)
 	}
 	return entry, !errors.Is(err, stores.ErrNotFound)
 }

@@ -43,8 +43,8 @@ func (w *world) tag(t *testing.T, alias string, tags map[string]string) {
 	}
 }
 
-// importPEM imports a certificate that is kept as PEM.
-func (w *world) importPEM(t *testing.T, alias string) {
+// importPEM imports a certificate that is kept as PEM, and returns it.
+func (w *world) importPEM(t *testing.T, alias string) storetest.Pair {
 	t.Helper()
 	pair := storetest.NewPair(t, "ec-p256", alias)
 	private, err := keys.MarshalPrivate(pair.Private, nil)
@@ -58,4 +58,5 @@ func (w *world) importPEM(t *testing.T, alias string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pair
 }

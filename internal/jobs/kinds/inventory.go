@@ -36,7 +36,7 @@ func inventory(ctx context.Context, env Env, settings Inventory, task jobs.Task)
 		err = fmt.Errorf("store %s: the list broke off after %s, what is missing is unknown: %w", settings.Store, count(len(entries), "entry", "entries"), err)
 	}
 	var expired, disabled, pending int
-	var unreadable []string
+	var unreadable, incomplete []string
 	for _, entry := range entries {
 		switch {
 		case entry.Problem != "":
@@ -48,6 +48,9 @@ func inventory(ctx context.Context, env Env, settings Inventory, task jobs.Task)
 		}
 		if entry.Pending {
 			pending++
+		}
+		if entry.Incomplete != "" {
+			incomplete = append(incomplete, entry.Alias)
 		}
 		if failed := line(task, entry); failed != nil {
 			return jobs.Report{}, errors.Join(err, failed)
@@ -65,8 +68,11 @@ func inventory(ctx context.Context, env Env, settings Inventory, task jobs.Task)
 	if len(unreadable) > 0 {
 		parts = append(parts, fmt.Sprintf("%d cannot be read: %s", len(unreadable), some(unreadable)))
 	}
+	if len(incomplete) > 0 {
+		parts = append(parts, fmt.Sprintf("%d cannot be read whole: %s", len(incomplete), some(incomplete)))
+	}
 	if err != nil {
 		return jobs.Report{}, err
 	}
-	return jobs.Report{Warning: len(unreadable) > 0, Message: strings.Join(parts, ", ")}, nil
+	return jobs.Report{Warning: len(unreadable)+len(incomplete) > 0, Message: strings.Join(parts, ", ")}, nil
 }

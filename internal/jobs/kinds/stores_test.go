@@ -100,6 +100,21 @@ func TestInventoryCounts(t *testing.T) {
 	}
 }
 
+// TestInventoryIncomplete: an entry of which something could not be read is told, and
+// counted apart.
+func TestInventoryIncomplete(t *testing.T) {
+	public, err := keys.ParsePublic(storetest.NewPair(t, "ec-p256", "a").Certificates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &fake{entries: []stores.Entry{{Alias: "a", Key: public, Incomplete: errDown}, {Alias: "b", Key: public}}}
+	report, lines, err := with(store).run(t, "inventory", "{store: s}")
+	wants(t, report, err, jobs.Report{Warning: true, Message: `2 entries, 1 cannot be read whole: "a"`})
+	if len(lines) != 2 || lines[0]["incomplete"] != errDown.Error() || lines[0]["fingerprint"] == nil || lines[0]["problem"] != nil {
+		t.Errorf("put out %v", lines)
+	}
+}
+
 type gone struct{}
 
 func (gone) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

@@ -64,8 +64,8 @@ func newStoresInventory() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inventory STORE",
 		Short: "List all certificates and keys of a store",
-		Long: `List all certificates and keys of a store, with those that cannot be read: exits
-with 4 if there are such, and with 1 if the list broke off and what is missing is
+		Long: `List all certificates and keys of a store, with those that cannot be read, or not
+whole: exits with 4 if there are such, and with 1 if the list broke off and what is missing is
 unknown. With --within it exits with 4 as well if one expires within that time or may
 not be sealed to; an interrupt ends the list with what has been read.`,
 		Example: `  sealrelay stores inventory certificates
@@ -115,7 +115,7 @@ func printEntries(cmd *cobra.Command, views []standing.StoreEntry, asJSON bool) 
 
 // attention is the error for entries that somebody has to look at.
 func attention(views []standing.StoreEntry, within time.Duration, strict bool) error {
-	unreadable, others := 0, 0
+	unreadable, incomplete, others := 0, 0, 0
 	limit := time.Now().Add(within)
 	for _, view := range views {
 		switch {
@@ -123,6 +123,8 @@ func attention(views []standing.StoreEntry, within time.Duration, strict bool) e
 			unreadable++
 		case strict && (view.Disabled || view.Policy != "" || view.NotAfter != nil && view.NotAfter.Before(limit)):
 			others++
+		case view.Incomplete != "":
+			incomplete++
 		}
 	}
 	switch {
@@ -132,6 +134,8 @@ func attention(views []standing.StoreEntry, within time.Duration, strict bool) e
 		return cli.Attentionf("%d entries cannot be read", unreadable)
 	case others > 0:
 		return cli.Attentionf("%d entries expire within %v, are disabled or may not be sealed to", others, within)
+	case incomplete > 0:
+		return cli.Attentionf("%d entries cannot be read whole", incomplete)
 	}
 	return nil
 }
