@@ -80,6 +80,8 @@ type App struct {
 	failed         chan error
 	// reloaded and replan have room for one signal.
 	reloaded, replan chan struct{}
+	// changedStores are stores whose keys are to be read anew.
+	changedStores chan changedStore
 }
 
 // OutboxPath is where the configuration's outbox is.
@@ -95,7 +97,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), reloaded: make(chan struct{}, 1), replan: make(chan struct{}, 1), stopBackground: func() {}}
+	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), reloaded: make(chan struct{}, 1), replan: make(chan struct{}, 1), changedStores: make(chan changedStore), stopBackground: func() {}}
 	built, err := a.build(cfg)
 	if err != nil {
 		return nil, err

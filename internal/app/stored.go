@@ -277,7 +277,33 @@ func (a *App) watchStores(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			a.readStoresDue(ctx, now, next, failing)
+		case changed := <-a.changedStores:
+			next[changed.name] = time.Time{}
+			a.readStoresDue(ctx, time.Now(), next, failing)
+			close(changed.read)
 		}
+	}
+}
+
+// changedStore is a store that was changed here.
+type changedStore struct {
+	name string
+	// read is closed when the keys that are in it have been read.
+	read chan struct{}
+}
+
+// rereadStore has the keys read that agents have from a store, and returns when that is
+// done, or ctx ends.
+func (a *App) rereadStore(ctx context.Context, name string) {
+	changed := changedStore{name, make(chan struct{})}
+	select {
+	case a.changedStores <- changed:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-changed.read:
+	case <-ctx.Done():
 	}
 }
 
@@ -319,7 +345,12 @@ func (a *App) readStoresDue(ctx context.Context, now time.Time, next map[string]
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	if a.latest.Load() != cfg {
-		return // Another configuration was put in force meanwhile, and has read its keys.
+		// Another configuration was put in force meanwhile, whose keys were perhaps
+		// read before what was read here was changed.
+		for name := range due {
+			next[name] = time.Time{}
+		}
+		return
 	}
 	if err := a.putStored(cfg.WithStored(stored)); err != nil {
 		a.log.Error().Err(err).Msg("the keys of stores do not fit the configuration; those of before stay in use")

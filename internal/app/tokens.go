@@ -12,6 +12,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/httpapi"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/standing"
+	"github.com/sealrelay/sealrelay/internal/storechange"
 )
 
 // tokens are those of the admin API, by name.
@@ -43,13 +44,17 @@ func (a *App) adminOptions() httpapi.AdminOptions {
 	return httpapi.AdminOptions{
 		Jobs: a.jobs, Runs: a.store,
 		Ready: a.ready, Metrics: a.observed, Outbox: a.store, Log: a.log,
-		Tokens: func() []httpapi.Token { return a.built.Load().tokens },
-		Keys:   func() []standing.Key { return ShownKeys(a.built.Load().Rules.Registry(), time.Now()) },
-		Known:  func(at outbox.Destination) error { return a.latest.Load().Known(at.Agent, at.Destination) },
-		Stores: func() []standing.CertificateStore { return standing.Stores(a.latest.Load()) },
-		Store: func(name string) (stores.Store, bool) {
-			store, ok := a.built.Load().stores[name]
-			return store, ok
-		},
+		Tokens:  func() []httpapi.Token { return a.built.Load().tokens },
+		Keys:    func() []standing.Key { return ShownKeys(a.built.Load().Rules.Registry(), time.Now()) },
+		Known:   func(at outbox.Destination) error { return a.latest.Load().Known(at.Agent, at.Destination) },
+		Stores:  func() []standing.CertificateStore { return standing.Stores(a.latest.Load()) },
+		Store:   a.openedStore,
+		Changes: &storechange.Desk{Store: a.openedStore, Audit: a.store, Reread: a.rereadStore, Log: a.log},
 	}
+}
+
+// openedStore is a store of the configuration in force.
+func (a *App) openedStore(name string) (stores.Store, bool) {
+	store, ok := a.built.Load().stores[name]
+	return store, ok
 }

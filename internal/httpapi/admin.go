@@ -13,6 +13,7 @@ import (
 	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/outbox"
 	"github.com/sealrelay/sealrelay/internal/standing"
+	"github.com/sealrelay/sealrelay/internal/storechange"
 )
 
 // readyTimeout bounds the checks of /readyz.
@@ -36,6 +37,8 @@ type AdminOptions struct {
 	// Stores are those of the configuration, Store one of them by its name.
 	Stores func() []standing.CertificateStore
 	Store  func(name string) (stores.Store, bool)
+	// Changes is where stores are changed.
+	Changes *storechange.Desk
 	// Jobs is where jobs are started and their runs retried, Runs what they were.
 	Jobs *jobs.Desk
 	Runs Runs
@@ -61,6 +64,12 @@ func NewAdmin(o AdminOptions) http.Handler {
 	e.POST("/v1/agents/:agent/release", o.authorised(Operator, o.release))
 	e.GET("/v1/stores", o.authorised(Viewer, o.listStores))
 	e.GET("/v1/stores/:store/entries", o.authorised(Viewer, o.inventory))
+	changes := &storesAPI{Desk: o.Changes, working: make(slots, changesTogether)}
+	e.POST("/v1/stores/:store/entries", o.authorised(Operator, changes.add))
+	e.POST("/v1/stores/:store/entries/remove", o.authorised(Operator, changes.remove))
+	e.POST("/v1/stores/:store/create", o.authorised(Operator, changes.create))
+	e.POST("/v1/stores/:store/request", o.authorised(Operator, changes.request))
+	e.POST("/v1/stores/:store/finish", o.authorised(Operator, changes.finish))
 	e.GET("/v1/jobs", o.authorised(Viewer, o.listJobs))
 	e.POST("/v1/jobs/:job/start", o.authorised(Operator, o.startJob))
 	e.POST("/v1/jobs/:job/schedule", o.authorised(Operator, o.schedule(true)))

@@ -15,3 +15,14 @@ var ReadReceipt = readReceipt
 
 // ReadEnd reads the body that says how a run ended.
 var ReadEnd = readEnd
+
+// ReadAdditionForTest reads the body of an addition to a store, and returns its alias
+// and how large its data is.
+func ReadAdditionForTest(body []byte) (alias string, size int, err error) {
+	wanted := &addition{}
+	defer wanted.wipe()
+	if err := wanted.read(body); err != nil {
+		return "", 0, err
+	}
+	return wanted.entryAction.Alias, wanted.data.Len(), nil
+}

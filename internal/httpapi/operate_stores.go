@@ -41,6 +41,9 @@ func (o *AdminOptions) inventory(c echo.Context, _ string) error {
 	if !ok {
 		return errUnknownStore
 	}
+	if err := allow(c, inventoryWithin); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), inventoryWithin)
 	defer cancel()
 	entries, err := standing.Inventory(ctx, store, func() {})

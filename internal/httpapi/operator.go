@@ -21,7 +21,7 @@ type Role string
 const (
 	// Viewer looks. It sees ciphertext and names, never a value.
 	Viewer Role = "viewer"
-	// Operator retries, pauses, resumes, and puts agents in quarantine.
+	// Operator retries, pauses, resumes, puts agents in quarantine, and changes stores.
 	Operator Role = "operator"
 )
 

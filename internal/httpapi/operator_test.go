@@ -112,7 +112,7 @@ func (o operated) do(t *testing.T, bearer, method, target, body string) *httptes
 		r.Header.Set("Content-Type", "application/json")
 	}
 	w := httptest.NewRecorder()
-	o.ServeHTTP(w, r)
+	o.ServeHTTP(patient{w}, r)
 	return w
 }
 

@@ -11,12 +11,14 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/sealrelay/sealrelay/agentkeys/stores"
 	"github.com/sealrelay/sealrelay/hooks"
 	"github.com/sealrelay/sealrelay/internal/enrol"
 	"github.com/sealrelay/sealrelay/internal/intake"
 	"github.com/sealrelay/sealrelay/internal/jobs"
 	"github.com/sealrelay/sealrelay/internal/mailbox"
 	"github.com/sealrelay/sealrelay/internal/outbox"
+	"github.com/sealrelay/sealrelay/internal/storechange"
 	"github.com/sealrelay/sealrelay/internal/wire"
 )
 
@@ -52,9 +54,43 @@ var (
 	errNoDelivery     = &kind{status: http.StatusNotFound, slug: "no-delivery", title: "there is no such delivery; GET /v1/deliveries has those there are"}
 	errUnknownAgent   = &kind{status: http.StatusNotFound, slug: "unknown-agent", title: "the configuration has no such agent or destination"}
 	errUnknownStore   = &kind{status: http.StatusNotFound, slug: "unknown-store", title: "the configuration has no such store; GET /v1/stores has those there are"}
-	errStore          = &kind{status: http.StatusBadGateway, slug: "store", title: "the store cannot be listed now"}
+	errStore          = &kind{status: http.StatusBadGateway, slug: "store", title: "the store cannot be worked on now"}
+	errBundle         = &kind{status: http.StatusUnprocessableEntity, slug: "bundle", title: "data is not one certificate with its private key, in a form that is read here"}
 	errNotQuarantined = &kind{status: http.StatusConflict, slug: "not-quarantined", title: "the agent is not in quarantine; GET /v1/agents names those that are"}
 )
+
+// storeClasses says which kind of problem an error of work on a store is, the first that
+// fits. What is none of them is errStore.
+var storeClasses = []struct {
+	class error
+	kind  *kind
+}{
+	{storechange.ErrNotRecorded, &kind{status: http.StatusInternalServerError, slug: "not-recorded", title: "the store was changed, or may be, and the audit log may not have it"}},
+	{storechange.ErrNotBegun, &kind{status: http.StatusServiceUnavailable, slug: errTimeout.slug, title: storechange.ErrNotBegun.Error(), retryAfter: errTimeout.retryAfter}},
+	{storechange.ErrUnknownStore, errUnknownStore},
+	{storechange.ErrCannot, &kind{status: http.StatusUnprocessableEntity, slug: "store-cannot", title: "a store of this kind cannot do that"}},
+	{stores.ErrNotFound, &kind{status: http.StatusNotFound, slug: "no-store-entry", title: "the store has no such entry"}},
+	{stores.ErrDeleted, &kind{status: http.StatusConflict, slug: "store-entry-deleted", title: "an entry of that alias was deleted, and the store keeps it for recovery"}},
+	{stores.ErrExists, &kind{status: http.StatusConflict, slug: "store-entry-exists", title: "it is in the store already"}},
+	{stores.ErrDenied, &kind{status: http.StatusForbidden, slug: "store-denied", title: "the store does not let this service do that; the token is not the reason"}},
+	{stores.ErrInvalid, &kind{status: http.StatusUnprocessableEntity, slug: "store-invalid", title: "that cannot be in this store"}},
+	{stores.ErrUnreadable, &kind{status: http.StatusBadGateway, slug: "store-unreadable", title: "the store, or the entry, cannot be read"}},
+	{storechange.ErrUncertain, &kind{status: http.StatusBadGateway, slug: "store-uncertain", title: storechange.ErrUncertain.Error()}},
+}
+
+// storeProblem is what is answered to work on a store that failed. What the store says
+// is sent: whoever may change it has to know why it cannot be.
+func storeProblem(err error) *problem {
+	if known, ok := errors.AsType[*problem](err); ok {
+		return known
+	}
+	for _, class := range storeClasses {
+		if errors.Is(err, class.class) {
+			return &problem{kind: class.kind, detail: err.Error(), reason: err}
+		}
+	}
+	return &problem{kind: errStore, detail: err.Error(), reason: err}
+}
 
 // classes says which kind of problem an error of another package is. What is
 // none of them is internal, and its words are not sent.

@@ -38,12 +38,10 @@ func readJSON(c echo.Context, what string, most int64) ([]byte, error) {
 
 // readBody reads a body of the media type, up to most bytes.
 func readBody(c echo.Context, want, what string, most int64) ([]byte, error) {
-	r := c.Request()
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != want {
-		return nil, fmt.Errorf("%w: send Content-Type: %s", hooks.ErrMediaType, want)
+	if err := checkMedia(c, want); err != nil {
+		return nil, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, most))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, most))
 	if _, is := errors.AsType[*http.MaxBytesError](err); is {
 		return nil, fmt.Errorf("%w: %s has at most %d bytes", errTooLarge, what, most)
 	}
@@ -51,6 +49,14 @@ func readBody(c echo.Context, want, what string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: the body did not arrive whole", hooks.ErrMalformed)
 	}
 	return body, nil
+}
+
+func checkMedia(c echo.Context, want string) error {
+	media, _, err := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
+	if err != nil || media != want {
+		return fmt.Errorf("%w: send Content-Type: %s", hooks.ErrMediaType, want)
+	}
+	return nil
 }
 
 // readReceipt reads the body {"receipt": TOKEN}, which has nothing else in it.

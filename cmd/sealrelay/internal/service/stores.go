@@ -178,7 +178,7 @@ func newStoresCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create STORE",
 		Short: "Make a store that is configured and not there yet",
-		Long:  "Make a store that is configured and not there yet: a folder, or an Azure Key Vault as\nthe settings under `create` say.",
+		Long:  "Make a store that is configured and not there yet: a folder, a PKCS#12 or JKS\nkeystore without entries, or an Azure Key Vault as the settings under `create` say.",
 		Args:  cli.Arguments(cobra.ExactArgs(1)),
 	}
 	path, asJSON, dryRun := cli.ConfigFlag(cmd), cli.JSONFlag(cmd), dryRunFlag(cmd)
