@@ -76,7 +76,11 @@ func TestNoPlaintext(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopped := s.findNothing(t, searching, "after its end")
-	for what, data := range map[string][]byte{"log": s.log.bytes(), "answers": s.answers.bytes()} {
+	var tail bytes.Buffer
+	if err := s.tail.Lines(&tail); err != nil {
+		t.Fatal(err)
+	}
+	for what, data := range map[string][]byte{"log": s.log.bytes(), "end of the log": tail.Bytes(), "answers": s.answers.bytes()} {
 		if len(data) < 10_000 {
 			t.Errorf("the %s has only %d bytes", what, len(data))
 		}

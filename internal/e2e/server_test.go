@@ -14,6 +14,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -33,6 +34,7 @@ import (
 	"github.com/sealrelay/sealrelay/hooks/verify"
 	"github.com/sealrelay/sealrelay/internal/app"
 	"github.com/sealrelay/sealrelay/internal/config"
+	"github.com/sealrelay/sealrelay/internal/logtail"
 )
 
 // built is the folder of the binary, if a test asked for it.
@@ -75,6 +77,8 @@ type service struct {
 	client *http.Client
 	secret *verify.Secret
 	log    syncBuffer
+	// tail is what a job can fetch of the log.
+	tail *logtail.Tail
 	// answers has every answer as it came, header and body.
 	answers syncBuffer
 	agents  map[string]any // private keys
@@ -160,9 +164,10 @@ func prepare(t *testing.T) (*service, ed25519.PrivateKey) {
 func start(t *testing.T) *service {
 	t.Helper()
 	s, _ := prepare(t)
-	log := zerolog.New(&s.log).Level(zerolog.DebugLevel)
+	s.tail = logtail.New(logtail.Size)
+	log := zerolog.New(io.MultiWriter(s.tail, &s.log)).Level(zerolog.DebugLevel)
 	var err error
-	if s.App, err = app.New(t.Context(), s.cfg, app.Options{Version: "test", Log: log}); err != nil {
+	if s.App, err = app.New(t.Context(), s.cfg, app.Options{Version: "test", Logs: s.tail.Lines, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
