@@ -68,6 +68,8 @@ type App struct {
 	dispatcher  *deliver.Dispatcher
 	mailbox     *mailbox.Mailbox
 	jobs        *jobs.Desk
+	// changedByJobs are stores whose keys are to be read anew.
+	changedByJobs chan string
 	// quarantined are the agents that intake was told of; only one goroutine at a
 	// time reads them anew.
 	quarantined map[string]bool
@@ -97,7 +99,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), reloaded: make(chan struct{}, 1), replan: make(chan struct{}, 1), changedStores: make(chan changedStore), stopBackground: func() {}}
+	a := &App{cfg: cfg, options: options, log: options.Log, failed: make(chan error, 4), reloaded: make(chan struct{}, 1), replan: make(chan struct{}, 1), changedByJobs: make(chan string, changesWaiting), changedStores: make(chan changedStore), stopBackground: func() {}}
 	built, err := a.build(cfg)
 	if err != nil {
 		return nil, err
@@ -126,7 +128,7 @@ func New(ctx context.Context, cfg *config.Config, options Options) (*App, error)
 	}
 	a.recipients = signer.recipients
 	a.observed = newObserved(a.store, a.store, options.Version)
-	a.jobs = jobs.NewDesk(jobs.DeskOptions{Jobs: a.store, Definitions: a.definitions, Log: a.log})
+	a.jobs = jobs.NewDesk(jobs.DeskOptions{Jobs: a.store, Definitions: a.definitions, Changed: a.jobChanged, Log: a.log})
 	a.mailbox, err = mailbox.New(mailbox.Options{Outbox: a.store, Agents: a.caller, Issuer: cfg.Issuer, Jobs: a.jobs.For, Log: a.log})
 	if err != nil {
 		return nil, errors.Join(err, a.store.Close())

@@ -26,6 +26,8 @@ const (
 	// runsKept is how many runs of a job are kept, for runsKeptFor at most.
 	runsKept    = 500
 	runsKeptFor = 90 * 24 * time.Hour
+	// changesWaiting is how many stores may wait to be read after jobs changed them.
+	changesWaiting = 64
 	// forgetRunsPage is how many are removed in one transaction.
 	forgetRunsPage = 500
 )
@@ -146,6 +148,27 @@ func (a *App) startJobs(ctx context.Context) {
 	a.background.Go(func() { a.jobs.Run(ctx) })
 	a.background.Go(func() { planner.Run(ctx) })
 	a.background.Go(func() { runner.Run(ctx) })
+	a.background.Go(func() { a.rereadAfterJobs(ctx) })
+}
+
+// jobChanged notes that a job has changed a store. If too many wait the keys are read as
+// often as the store says.
+func (a *App) jobChanged(store string) {
+	select {
+	case a.changedByJobs <- store:
+	default:
+	}
+}
+
+func (a *App) rereadAfterJobs(ctx context.Context) {
+	for {
+		select {
+		case store := <-a.changedByJobs:
+			a.rereadStore(ctx, store)
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (a *App) definitions() map[string]jobs.Definition { return a.built.Load().Jobs }

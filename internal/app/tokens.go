@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,7 +50,16 @@ func (a *App) adminOptions() httpapi.AdminOptions {
 		Known:   func(at outbox.Destination) error { return a.latest.Load().Known(at.Agent, at.Destination) },
 		Stores:  func() []standing.CertificateStore { return standing.Stores(a.latest.Load()) },
 		Store:   a.openedStore,
-		Changes: &storechange.Desk{Store: a.openedStore, Audit: a.store, Reread: a.rereadStore, Log: a.log},
+		Changes: &storechange.Desk{Store: a.openedStore, Audit: a.store, Reread: a.storeChanged, Log: a.log},
+	}
+}
+
+// storeChanged has the keys read anew that agents have from a store, and the store looked
+// through.
+func (a *App) storeChanged(ctx context.Context, store string) {
+	a.rereadStore(ctx, store)
+	if err := a.jobs.InventoryAfter(ctx, store); err != nil {
+		a.log.Error().Err(err).Str("store", store).Msg("the inventory that follows a change could not be added")
 	}
 }
 

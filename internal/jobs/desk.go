@@ -28,12 +28,15 @@ var (
 	ErrNotFailed = errors.New("the run is not one that failed, warned or was cancelled")
 )
 
-// DeskOptions are what a Desk needs; all are required.
+// DeskOptions are what a Desk needs.
 type DeskOptions struct {
 	Jobs outbox.Jobs
 	// Definitions are the jobs of the configuration that holds.
 	Definitions func() map[string]Definition
-	Log         zerolog.Logger
+	// Changed is told of each store of the service that a job has changed; it must not
+	// block. It may be nil.
+	Changed func(store string)
+	Log     zerolog.Logger
 }
 
 // Desk is where operators and runners turn to. It is safe for concurrent use.

@@ -42,10 +42,8 @@ func (d *Desk) follow(ctx context.Context, run outbox.Run, end End, done *outbox
 }
 
 // InventoryAfter adds an inventory of a store that was changed otherwise than by a job.
-func (d *Desk) InventoryAfter(ctx context.Context, changed, actor string) error {
-	run := d.inventoryOf(changed, "").run(time.Now(), outbox.ByChange)
-	run.By = actor
-	return d.Jobs.AddRun(ctx, run, nil)
+func (d *Desk) InventoryAfter(ctx context.Context, changed string) error {
+	return d.Jobs.AddRun(ctx, d.inventoryOf(changed, "").run(time.Now(), outbox.ByChange), nil)
 }
 
 // inventoryOf is the job that lists a store on a runner. If the configuration has none it

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/sealrelay/sealrelay/internal/jobs"
@@ -28,6 +29,8 @@ func TestInventoryFollows(t *testing.T) {
 		o.define(jobs.Definition{Name: "add b"}, changes("b", errors.New("and then it was away")))
 		o.define(jobs.Definition{Name: "add c", Runner: "web"}, changes("c", nil))
 		o.define(jobs.Definition{Name: "add d", Runner: "web"}, changes("d", nil))
+		var changed []string
+		o.Changed = func(store string) { changed = append(changed, store) }
 		defer o.running(o.For(""))()
 		defer o.running(o.For("web"))()
 		for job, follows := range map[string]string{"add a": "look", "add b": "inventory:b", "add c": "look@web", "add d": "inventory:d@web"} {
@@ -41,10 +44,13 @@ func TestInventoryFollows(t *testing.T) {
 				t.Errorf("after %s: %+v", job, got)
 			}
 		}
-		if err := o.InventoryAfter(t.Context(), "a", "token/ops"); err != nil {
+		if slices.Sort(changed); !slices.Equal(changed, []string{"a", "b"}) {
+			t.Errorf("told of changes of the service's stores %q", changed)
+		}
+		if err := o.InventoryAfter(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
-		if got := o.runs(outbox.RunFilter{Job: "look", Limit: 1})[0]; got.By != "token/ops" || got.Trigger != outbox.ByChange {
+		if got := o.runs(outbox.RunFilter{Job: "look", Limit: 1})[0]; got.From != "" || got.Trigger != outbox.ByChange {
 			t.Errorf("after a change by an operator: %+v", got)
 		}
 	})

@@ -185,6 +185,9 @@ func (w *worker) End(ctx context.Context, id string, fence int64, end End) error
 	if err := w.desk.Jobs.EndRun(ctx, done, nil); err != nil {
 		return err
 	}
+	if w.desk.Changed != nil && end.Changed != "" && w.runner == "" {
+		w.desk.Changed(end.Changed)
+	}
 	w.desk.tell(run, done)
 	return nil
 }
