@@ -31,6 +31,9 @@ var (
 	ErrInvalid = errors.New("not possible in this store")
 	// ErrUnreadable: the store or an entry of it is there and cannot be read.
 	ErrUnreadable = errors.New("cannot be read")
+	// ErrPartly: a change was made in part, and not in whole for the reason that is
+	// wrapped beside it, which may be of another class.
+	ErrPartly = errors.New("done in part only")
 )
 
 // Store is a place with certificates or public keys, each under an alias.

@@ -444,6 +444,7 @@ func TestStoreChangesFail(t *testing.T) {
 		{name: "denied", err: stores.ErrDenied, code: 403, slug: "store-denied"},
 		{name: "invalid", err: stores.ErrInvalid, code: 422, slug: "store-invalid"},
 		{name: "unreadable", err: stores.ErrUnreadable, code: 502, slug: "store-unreadable", detail: "not known whether", audit: storechange.ErrUncertain.Error()},
+		{name: "in part", err: fmt.Errorf("%w: not purged: %w", stores.ErrPartly, stores.ErrDenied), code: 502, slug: "store-partly", detail: "not purged", audit: "done in part only"},
 		{name: "broke off", err: broken, code: 502, slug: "store-uncertain", detail: "reset by peer", audit: storechange.ErrUncertain.Error()},
 		{name: "dry run broke off", err: broken, dryRun: true, code: 502, slug: "store", detail: "reset by peer"},
 		{name: "no audit log", outcome: stores.Outcome{Did: stores.DidAdd}, probe: outbox.ErrUnavailable, code: 503, slug: "unavailable", detail: "nothing was changed"},

@@ -67,6 +67,7 @@ var storeClasses = []struct {
 }{
 	{storechange.ErrNotRecorded, &kind{status: http.StatusInternalServerError, slug: "not-recorded", title: "the store was changed, or may be, and the audit log may not have it"}},
 	{storechange.ErrNotBegun, &kind{status: http.StatusServiceUnavailable, slug: errTimeout.slug, title: storechange.ErrNotBegun.Error(), retryAfter: errTimeout.retryAfter}},
+	{stores.ErrPartly, &kind{status: http.StatusBadGateway, slug: "store-partly", title: "the store was changed in part"}},
 	{storechange.ErrUnknownStore, errUnknownStore},
 	{storechange.ErrCannot, &kind{status: http.StatusUnprocessableEntity, slug: "store-cannot", title: "a store of this kind cannot do that"}},
 	{stores.ErrNotFound, &kind{status: http.StatusNotFound, slug: "no-store-entry", title: "the store has no such entry"}},

@@ -175,6 +175,8 @@ func (d *Desk) change(ctx context.Context, at Place, kind audit.Kind, do func(ct
 	switch {
 	case refused(err), err == nil && outcome.Did == stores.DidNothing:
 		return outcome, where(at, err)
+	case errors.Is(err, stores.ErrPartly):
+		err, detail = where(at, err), stores.ErrPartly.Error()
 	case err != nil:
 		err = where(at, fmt.Errorf("%w: %w", ErrUncertain, err))
 		detail = ErrUncertain.Error()
@@ -212,6 +214,9 @@ func (d *Desk) record(ctx context.Context, entry audit.Entry) error {
 // says nothing of that, or that something cannot be read, may come after the change: a
 // program that was killed, an answer that broke off.
 func refused(err error) bool {
+	if errors.Is(err, stores.ErrPartly) {
+		return false
+	}
 	for _, class := range []error{stores.ErrNotFound, stores.ErrExists, stores.ErrDeleted, stores.ErrDenied, stores.ErrInvalid} {
 		if errors.Is(err, class) {
 			return true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -150,19 +151,22 @@ func TestChange(t *testing.T) {
 		called bool
 		reread bool
 	}{
-		"made":                        {outcome: stores.Outcome{Did: stores.DidAdd}, detail: "added", called: true, reread: true},
-		"made, with a version":        {outcome: stores.Outcome{Did: stores.DidReplace, Version: "v2"}, detail: "replaced, version v2", called: true, reread: true},
-		"nothing to do":               {outcome: stores.Outcome{Did: stores.DidNothing}, called: true},
-		"tried only":                  {outcome: stores.Outcome{Did: stores.DidAdd}, dryRun: true, called: true},
-		"tried only, without a log":   {outcome: stores.Outcome{Did: stores.DidAdd}, dryRun: true, probe: broken, called: true},
-		"tried only, broke off":       {err: broken, dryRun: true, want: []error{broken}, called: true},
-		"exists":                      {err: stores.ErrExists, want: []error{stores.ErrExists}, called: true},
-		"not found":                   {err: stores.ErrNotFound, want: []error{stores.ErrNotFound}, called: true},
-		"deleted":                     {err: stores.ErrDeleted, want: []error{stores.ErrDeleted}, called: true},
-		"denied":                      {err: stores.ErrDenied, want: []error{stores.ErrDenied}, called: true},
-		"invalid":                     {err: stores.ErrInvalid, want: []error{stores.ErrInvalid}, called: true},
-		"broke off":                   {err: broken, want: []error{broken, storechange.ErrUncertain}, detail: storechange.ErrUncertain.Error(), called: true, reread: true},
-		"unreadable answer":           {err: stores.ErrUnreadable, want: []error{stores.ErrUnreadable, storechange.ErrUncertain}, detail: storechange.ErrUncertain.Error(), called: true, reread: true},
+		"made":                      {outcome: stores.Outcome{Did: stores.DidAdd}, detail: "added", called: true, reread: true},
+		"made, with a version":      {outcome: stores.Outcome{Did: stores.DidReplace, Version: "v2"}, detail: "replaced, version v2", called: true, reread: true},
+		"nothing to do":             {outcome: stores.Outcome{Did: stores.DidNothing}, called: true},
+		"tried only":                {outcome: stores.Outcome{Did: stores.DidAdd}, dryRun: true, called: true},
+		"tried only, without a log": {outcome: stores.Outcome{Did: stores.DidAdd}, dryRun: true, probe: broken, called: true},
+		"tried only, broke off":     {err: broken, dryRun: true, want: []error{broken}, called: true},
+		"exists":                    {err: stores.ErrExists, want: []error{stores.ErrExists}, called: true},
+		"not found":                 {err: stores.ErrNotFound, want: []error{stores.ErrNotFound}, called: true},
+		"deleted":                   {err: stores.ErrDeleted, want: []error{stores.ErrDeleted}, called: true},
+		"denied":                    {err: stores.ErrDenied, want: []error{stores.ErrDenied}, called: true},
+		"invalid":                   {err: stores.ErrInvalid, want: []error{stores.ErrInvalid}, called: true},
+		"broke off":                 {err: broken, want: []error{broken, storechange.ErrUncertain}, detail: storechange.ErrUncertain.Error(), called: true, reread: true},
+		"unreadable answer":         {err: stores.ErrUnreadable, want: []error{stores.ErrUnreadable, storechange.ErrUncertain}, detail: storechange.ErrUncertain.Error(), called: true, reread: true},
+		"in part": {
+			err: fmt.Errorf("%w: not purged: %w", stores.ErrPartly, stores.ErrDenied), want: []error{stores.ErrPartly, stores.ErrDenied}, detail: "done in part only", called: true, reread: true,
+		},
 		"no log":                      {probe: broken, want: []error{broken, storechange.ErrNotBegun}},
 		"made, and the log is broken": {outcome: stores.Outcome{Did: stores.DidAdd}, record: broken, want: []error{broken, storechange.ErrNotRecorded}, called: true, reread: true},
 		"broke off, and so did the log": {

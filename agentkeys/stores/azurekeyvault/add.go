@@ -130,7 +130,9 @@ func (s *Store) write(ctx context.Context, addition stores.Addition, there store
 			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 			defer cancel()
 			_, undoErr := s.client.DeleteCertificate(azure.Once(undo), addition.Alias, nil)
-			err = errors.Join(err, s.pace.Heed(undoErr))
+			if undoErr != nil {
+				return stores.Outcome{}, fmt.Errorf("%w: %s was recovered and is in use again, and could neither be replaced nor deleted: %w", stores.ErrPartly, addition.Alias, s.explain(errors.Join(err, s.pace.Heed(undoErr))))
+			}
 		}
 		return stores.Outcome{}, s.explain(err)
 	}
@@ -246,13 +248,15 @@ func (s *Store) Remove(ctx context.Context, removal stores.Removal) (stores.Outc
 		return s.pace.Heed(err)
 	})
 	if err != nil {
-		return stores.Outcome{}, fmt.Errorf("the deletion has not ended yet: %w", s.explain(err))
+		return stores.Outcome{}, fmt.Errorf("%w: the deletion has not ended yet: %w", stores.ErrPartly, s.explain(err))
 	}
 	if !removal.Purge {
 		return outcome, nil
 	}
-	_, err = s.client.PurgeDeletedCertificate(azure.Once(ctx), removal.Alias, nil)
-	return outcome, s.explain(err)
+	if _, err = s.client.PurgeDeletedCertificate(azure.Once(ctx), removal.Alias, nil); err != nil {
+		return stores.Outcome{}, fmt.Errorf("%w: %s is deleted, and not purged: %w", stores.ErrPartly, removal.Alias, s.explain(err))
+	}
+	return outcome, nil
 }
 
 // der are the certificates of a PEM file.

@@ -363,6 +363,34 @@ func TestRecoveredAndNotImported(t *testing.T) {
 	}
 }
 
+// TestDoneInPart: what was done is told where the rest is refused.
+func TestDoneInPart(t *testing.T) {
+	w := newWorld(t, azuretest.Config{})
+	s := w.open(t, azurekeyvault.Config{})
+	addition := storetest.NewPair(t, "ec-p256", "web").Addition("web")
+	add(t, s, addition, stores.DidAdd)
+	deleted := "/deletedcertificates/web"
+	w.fails(http.MethodDelete, deleted, http.StatusForbidden)
+	_, err := s.Remove(t.Context(), stores.Removal{Alias: "web", Purge: true})
+	if !errors.Is(err, stores.ErrPartly) || !errors.Is(err, stores.ErrDenied) || len(w.Certificates("relay")) != 0 {
+		t.Errorf("not purged: %v, in use %d", err, len(w.Certificates("relay")))
+	}
+
+	recovered := false
+	f := func(r *http.Request) *http.Response {
+		recovered = recovered || strings.HasSuffix(r.URL.Path, "/recover")
+		if recovered && (r.Method == http.MethodDelete || strings.HasSuffix(r.URL.Path, "/import")) {
+			return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Body: http.NoBody, Request: r}
+		}
+		return nil
+	}
+	w.fault.Store(&f)
+	addition.Recover, addition.Overwrite = true, true
+	if _, err := s.Add(t.Context(), addition); !errors.Is(err, stores.ErrPartly) || !strings.Contains(err.Error(), "in use again") {
+		t.Errorf("recovered: %v", err)
+	}
+}
+
 // TestRemoveIsAwaited: when it returns the name can be used, or purged, at once.
 func TestRemoveIsAwaited(t *testing.T) {
 	w := newWorld(t, azuretest.Config{Settle: 700 * time.Millisecond})

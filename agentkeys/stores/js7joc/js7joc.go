@@ -255,7 +255,7 @@ func (s *Store) add(ctx context.Context, session *js7joc.Session, addition store
 	}
 	for _, agent := range agents {
 		if err := session.Assign(ctx, addition.Alias, agent); err != nil {
-			return stores.Outcome{}, fmt.Errorf("the certificate is stored, but not assigned to agent %s: %w", agent, err)
+			return stores.Outcome{}, fmt.Errorf("%w: the certificate is stored, but not assigned to agent %s: %w", stores.ErrPartly, agent, err)
 		}
 	}
 	for _, agent := range before {
@@ -263,7 +263,7 @@ func (s *Store) add(ctx context.Context, session *js7joc.Session, addition store
 			continue
 		}
 		if err := session.Unassign(ctx, addition.Alias, agent); err != nil {
-			return stores.Outcome{}, fmt.Errorf("the certificate is stored, but still assigned to agent %s: %w", agent, err)
+			return stores.Outcome{}, fmt.Errorf("%w: the certificate is stored, but still assigned to agent %s: %w", stores.ErrPartly, agent, err)
 		}
 	}
 	return outcome, nil

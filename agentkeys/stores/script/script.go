@@ -115,7 +115,7 @@ type failure struct {
 // classes are those of an error.
 var classes = map[string]error{
 	"not-found": stores.ErrNotFound, "exists": stores.ErrExists, "deleted": stores.ErrDeleted, "denied": stores.ErrDenied,
-	"invalid": stores.ErrInvalid, "unreadable": stores.ErrUnreadable,
+	"invalid": stores.ErrInvalid, "unreadable": stores.ErrUnreadable, "partly": stores.ErrPartly,
 }
 
 // did are the outcomes that a program can tell of.
