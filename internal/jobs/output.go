@@ -58,7 +58,7 @@ func (o *output) flush() error {
 }
 
 func (o *output) send(size int) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), endWithin)
+	ctx, cancel := outlasting(o.ctx)
 	defer cancel()
 	if err := o.work.Append(ctx, o.run.ID, o.run.Fence, o.seq, o.gathered[:size]); err != nil {
 		o.err = fmt.Errorf("its output could not be kept: %w", err)

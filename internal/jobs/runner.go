@@ -16,7 +16,7 @@ import (
 const (
 	// claimAgain is the pause after a claim that failed.
 	claimAgain = 5 * time.Second
-	// endWithin bounds the report of an end, and the giving back of a run.
+	// endWithin bounds what is still told of a run when its task or runner stops.
 	endWithin = 30 * time.Second
 )
 
@@ -180,11 +180,27 @@ func endOf(report Report, err error, out *output) End {
 }
 
 func (r *Runner) report(ctx context.Context, run outbox.Run, end End, log zerolog.Logger) {
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+	within, cancel := outlasting(ctx)
 	defer cancel()
 	if err := r.Work.End(within, run.ID, run.Fence, end); err != nil {
 		log.Error().Err(err).Msg("the end of a job could not be reported; it is done again")
 		return
 	}
 	log.Info().Str("result", string(end.Result)).Bool("stopped", end.Stopped).Bool("given_back", end.GivenBack).Msg("job ended")
+}
+
+// outlasting bounds what is told of a run: by its lease, since a service may be away for
+// that long, and by endWithin once ctx has ended.
+func outlasting(ctx context.Context) (within context.Context, cancel context.CancelFunc) {
+	within, end := context.WithTimeout(context.WithoutCancel(ctx), Lease)
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(endWithin)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			end()
+		case <-within.Done():
+		}
+	})
+	return within, func() { stop(); end() }
 }

@@ -336,14 +336,14 @@ func TestJobsServiceRestarts(t *testing.T) {
 		<-time.After(5 * time.Minute) // It would be, if it were not extended.
 		r.stop()
 		close(end)
-		<-time.After(10 * time.Second)
+		<-time.After(jobs.Lease - 30*time.Second)
 		r.start()
-		<-time.After(time.Minute)
+		<-time.After(2 * time.Minute)
 		if run, out := r.run("r1"); run.State != outbox.RunEnded || run.Result != outbox.RunSuccess || run.Claims != 1 || out != "after" {
 			t.Errorf("it is %+v, %q", run, out)
 		}
 		r.add("r2", "long")
-		<-time.After(3 * time.Minute)
+		<-time.After(4 * time.Minute)
 		if run, _ := r.run("r2"); run.State != outbox.RunEnded || run.Claims != 1 {
 			t.Errorf("the next is %+v", run)
 		}
