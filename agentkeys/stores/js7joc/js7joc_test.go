@@ -246,6 +246,26 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestDoneInPart: a certificate that is stored and not assigned is told as such.
+func TestDoneInPart(t *testing.T) {
+	s := newSite(t)
+	store, addition := s.open(t, nil), certificate(t, "web")
+	addition.Alias, addition.Tags = "web", map[string]string{"agents": "agent-1"}
+	s.Set(func(k *joctest.Knobs) { k.NoAssignments = true })
+	_, err := store.Add(t.Context(), addition)
+	if _, _, stored := s.Encipherment("web"); !stored || !errors.Is(err, stores.ErrPartly) || !errors.Is(err, stores.ErrDenied) {
+		t.Errorf("stored %v, error %v", stored, err)
+	}
+	s.Set(func(k *joctest.Knobs) { k.NoAssignments = false })
+	addition.Overwrite = true
+	if _, err := store.Add(t.Context(), addition); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	if _, agents, _ := s.Encipherment("web"); !slices.Equal(agents, []string{"agent-1"}) {
+		t.Errorf("again it is for %v", agents)
+	}
+}
+
 // TestClientCertificate logs in with a certificate alone: its common name is the account.
 func TestClientCertificate(t *testing.T) {
 	s := newSite(t)

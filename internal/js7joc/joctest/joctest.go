@@ -45,6 +45,8 @@ type Knobs struct {
 	LoginPause time.Duration
 	// NoCertificates: the account may not see encipherment certificates.
 	NoCertificates bool
+	// NoAssignments: it may not assign them to agents, nor take them from any.
+	NoAssignments bool
 	// SecondFactor: a login gets no token.
 	SecondFactor bool
 	// SessionCalls ends each session after so many calls; 0 for never.
