@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // patience bounds every wait of a script.
@@ -30,6 +31,30 @@ func TestMain(m *testing.M) {
 		// The program under the names that stand for its js7 commands.
 		"js7_encrypt": program, "js7_decrypt.sh": program,
 	})
+}
+
+// TestScriptsAreWhole: testscript's own command stop ends a script as passed, whatever
+// comes after it.
+func TestScriptsAreWhole(t *testing.T) {
+	scripts, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("%d scripts, %v", len(scripts), err)
+	}
+	for _, script := range scripts {
+		archive, err := txtar.ParseFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range strings.Split(string(archive.Comment), "\n") {
+			for strings.HasPrefix(line, "[") {
+				_, line, _ = strings.Cut(line, "]")
+				line = strings.TrimSpace(line)
+			}
+			if word, _, _ := strings.Cut(line, " "); word == "stop" {
+				t.Errorf("%s:%d: stop ends the script; to stop the service use halt", script, n+1)
+			}
+		}
+	}
 }
 
 func TestScripts(t *testing.T) {
@@ -50,7 +75,7 @@ func TestScripts(t *testing.T) {
 			"exits":         exits,
 			"replace":       replace,
 			"serve":         services.serve,
-			"stop":          services.stop,
+			"halt":          services.halt,
 			"hup":           services.hup,
 			"waitlog":       services.waitLog,
 			"waitdelivered": waitDelivered,
@@ -64,7 +89,7 @@ func TestScripts(t *testing.T) {
 			"stepca":        authorities.start,
 			"stepsign":      authorities.sign,
 			"agentrun":      agents.run,
-			"agentstop":     agents.stop,
+			"agentstop":     agents.halt,
 			"agentkill":     agents.kill,
 			"waitagentlog":  agents.waitLog,
 			"agentkeeps":    agentKeeps,
@@ -215,8 +240,8 @@ func (s *services) of(ts *testscript.TestScript) *running {
 	return s.running[ts]
 }
 
-// stop ends the service gracefully; it must exit with 0.
-func (s *services) stop(ts *testscript.TestScript, _ bool, _ []string) {
+// halt ends the service gracefully; it must exit with 0.
+func (s *services) halt(ts *testscript.TestScript, _ bool, _ []string) {
 	svc := s.of(ts)
 	ts.Check(svc.process.Process.Signal(syscall.SIGTERM))
 	select {

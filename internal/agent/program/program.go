@@ -93,6 +93,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	for _, err := range a.actions.Prepare(ctx, present) {
+		if ctx.Err() != nil {
+			break // It was stopped, and the next run does it.
+		}
 		a.log.Error().Err(err).Msg("what the actions lay out and render is not there")
 	}
 	for _, claims := range unsettled {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,9 +54,12 @@ func Run(ctx context.Context, root *cobra.Command, args []string, in io.Reader, 
 }
 
 // isCobraUsage says whether err is one of those about the command line for which
-// cobra has no type: an unknown command, flags that do not go together.
+// cobra has no type: an unknown command, a flag that is missing, flags that do not go
+// together.
 func isCobraUsage(err error) bool {
-	return strings.HasPrefix(err.Error(), "unknown command ") || strings.HasPrefix(err.Error(), "if any flags in the group ")
+	return slices.ContainsFunc([]string{"unknown command ", "required flag(s) ", "if any flags in the group "}, func(begin string) bool {
+		return strings.HasPrefix(err.Error(), begin)
+	})
 }
 
 // NewRoot makes the command above all others.
