@@ -71,6 +71,9 @@ func NewDiscoverer(search Search) (*Discoverer, error) {
 	return d, nil
 }
 
+// Progress is how many files were looked at; how many there are is not known.
+func (d *Discoverer) Progress() (done, total int) { return int(d.looked.Load()), 0 }
+
 // Summary says in a line what was looked at, and what was not.
 func (d *Discoverer) Summary() string {
 	return fmt.Sprintf("%d files in %d folders looked at; left out: %d folders that are deeper, %d links, devices and other file systems",

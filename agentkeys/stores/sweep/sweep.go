@@ -43,6 +43,7 @@ type Sweep struct {
 	config           Config
 	addresses        []string
 	answered, closed atomic.Int64
+	looked           atomic.Int64
 }
 
 // New checks the settings.
@@ -60,6 +61,11 @@ func New(config Config) (*Sweep, error) {
 		return nil, fmt.Errorf("not 1 to %d connections a second", maxRate)
 	}
 	return &Sweep{config: config, addresses: addresses}, nil
+}
+
+// Progress is how many addresses were looked at, and how many there are.
+func (s *Sweep) Progress() (done, total int) {
+	return int(s.looked.Load()), len(s.addresses)
 }
 
 // Summary says in a line how many addresses there are and how many answered.
@@ -87,6 +93,7 @@ func (s *Sweep) Each(ctx context.Context, kind string, look func(ctx context.Con
 				break
 			}
 			group.Go(func() error {
+				defer s.looked.Add(1)
 				for _, f := range s.one(ctx, kind, address, pace, look) {
 					send(f)
 				}

@@ -126,6 +126,9 @@ func TestEach(t *testing.T) {
 	if want := []string{here + "false", here + "true", "name.invalid:1true"}; !slices.Equal(got, want) {
 		t.Errorf("it is %v", got)
 	}
+	if done, total := s.Progress(); done != 3 || total != 3 {
+		t.Errorf("looked at %d of %d", done, total)
+	}
 	if got := s.Summary(); got != "3 addresses: 1 answered, 1 closed or silent, 1 otherwise or not reached" {
 		t.Error(got)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +12,6 @@ import (
 )
 
 const (
-	barWidth   = 40
 	redrawEach = 100 * time.Millisecond
 	clearLine  = "\r\x1b[K" // ECMA-48: to the line's start, and erase it
 )
@@ -65,9 +63,7 @@ func (p *progress) draw() {
 	if part > 0 {
 		left = time.Duration(float64(elapsed) * (1 - part) / part)
 	}
-	full := int(part * barWidth)
-	fmt.Fprintf(p.stderr, "%s[%s%s] %3.0f %% of %.1f MiB, %s left", clearLine,
-		strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), 100*part, mebibytes(p.total), left.Round(time.Second))
+	fmt.Fprintf(p.stderr, "%s%s %3.0f %% of %.1f MiB, %s left", clearLine, cli.Bar(part), 100*part, mebibytes(p.total), left.Round(time.Second))
 }
 
 func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }

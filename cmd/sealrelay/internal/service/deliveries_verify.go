@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -63,18 +64,19 @@ type verified struct {
 // look looks at all that the filter selects, and prints what it found until then if it
 // is broken off.
 func (v *verified) look(cmd *cobra.Command, store outbox.Outbox, built *app.Built, filter outbox.Filter, asJSON bool) error {
-	counted := cli.NewCounter(cmd, "deliveries looked at")
+	var looked atomic.Int64
+	shown := cli.NewProgress(cmd, "deliveries looked at", func() (done, total int) { return int(looked.Load()), 0 })
 	encoder := json.NewEncoder(cmd.OutOrStdout())
 	var err error
 	v.elsewhere, err = standing.Verify(cmd.Context(), store, built.Destination, filter, func(one standing.Verification) error {
-		counted.Add()
+		looked.Add(1)
 		v.count(one)
 		if asJSON {
 			return encoder.Encode(one)
 		}
 		return nil
 	})
-	counted.Close()
+	shown.Close()
 	if asJSON {
 		return err
 	}

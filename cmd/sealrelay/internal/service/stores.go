@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -93,9 +94,10 @@ not be sealed to; an interrupt ends the list with what has been read.`,
 
 // inventory reads a store, and shows how far it is.
 func inventory(cmd *cobra.Command, store stores.Store) ([]standing.StoreEntry, error) {
-	counted := cli.NewCounter(cmd, "entries read")
-	defer counted.Close()
-	return standing.Inventory(cmd.Context(), store, counted.Add)
+	var read atomic.Int64
+	shown := cli.NewProgress(cmd, "entries read", func() (done, total int) { return int(read.Load()), 0 })
+	defer shown.Close()
+	return standing.Inventory(cmd.Context(), store, func() { read.Add(1) })
 }
 
 func printEntries(cmd *cobra.Command, views []standing.StoreEntry, asJSON bool) error {

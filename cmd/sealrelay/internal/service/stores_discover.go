@@ -1,11 +1,14 @@
 package service
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -43,13 +46,33 @@ of every tenant. What cannot be searched is told, and the search goes on: exits 
 		if err != nil {
 			return err
 		}
-		return discover(cmd, azurekeyvault.NewDiscoverer(search, account), *asJSON)
+		var found atomic.Int64
+		discoverer := counted{azurekeyvault.NewDiscoverer(search, account), &found}
+		return discover(cmd, discoverer, "vaults found", func() (done, total int) { return int(found.Load()), 0 }, *asJSON)
 	}
 	return cmd
 }
 
-func discover(cmd *cobra.Command, discoverer stores.Discoverer, asJSON bool) error {
-	counted := cli.NewCounter(cmd, "places looked at")
+// counted counts what a discoverer yields.
+type counted struct {
+	stores.Discoverer
+	n *atomic.Int64
+}
+
+func (c counted) Discover(ctx context.Context) iter.Seq2[stores.Found, error] {
+	return func(yield func(stores.Found, error) bool) {
+		for found, err := range c.Discoverer.Discover(ctx) {
+			c.n.Add(1)
+			if !yield(found, err) {
+				return
+			}
+		}
+	}
+}
+
+// discover prints what is found; what and measure are those of cli.NewProgress.
+func discover(cmd *cobra.Command, discoverer stores.Discoverer, what string, measure func() (done, total int), asJSON bool) error {
+	shown := cli.NewProgress(cmd, what, measure)
 	views, problems := []standing.FoundStore{}, 0
 	var brokeOff error
 	for found, err := range discoverer.Discover(cmd.Context()) {
@@ -61,9 +84,8 @@ func discover(cmd *cobra.Command, discoverer stores.Discoverer, asJSON bool) err
 			problems++
 		}
 		views = append(views, standing.ShowFound(found))
-		counted.Add()
 	}
-	counted.Close()
+	shown.Close()
 	if err := printFound(cmd, views, asJSON); err != nil {
 		return err
 	}

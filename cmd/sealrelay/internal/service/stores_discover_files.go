@@ -31,7 +31,7 @@ are not opened. What cannot be read is told, and the search goes on: exits with 
 		if err != nil {
 			return cli.UsageErrorf("%w", err)
 		}
-		err = discover(cmd, discoverer, *asJSON)
+		err = discover(cmd, discoverer, "files looked at", discoverer.Progress, *asJSON)
 		fmt.Fprintln(cmd.ErrOrStderr(), discoverer.Summary())
 		return err
 	}

@@ -42,7 +42,7 @@ trusted. What makes no handshake is told: exits with 4 then.`,
 		if err != nil {
 			return cli.UsageErrorf("%w", err)
 		}
-		err = discover(cmd, tls.NewDiscoverer(s), *asJSON)
+		err = discover(cmd, tls.NewDiscoverer(s), "addresses looked at", s.Progress, *asJSON)
 		fmt.Fprintln(cmd.ErrOrStderr(), s.Summary())
 		return err
 	}
@@ -72,7 +72,7 @@ tells what was approved before.`,
 			return cli.UsageErrorf("%w", err)
 		}
 		discoverer := ssh.NewDiscoverer(s, *file)
-		err = discover(cmd, discoverer, *asJSON)
+		err = discover(cmd, discoverer, "addresses looked at", s.Progress, *asJSON)
 		fmt.Fprintln(cmd.ErrOrStderr(), s.Summary())
 		if len(*approve) == 0 || cmd.Context().Err() != nil {
 			return err
