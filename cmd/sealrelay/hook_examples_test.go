@@ -276,7 +276,8 @@ func TestHookExamplesAreTested(t *testing.T) {
 		}
 		for _, file := range files {
 			product := filepath.Base(filepath.Dir(file))
-			if product == "js7" || product == "stores" { // Scripts of testdata and agentkeys/stores/script run these.
+			// Scripts of testdata, agentkeys/stores/script and internal/jobs/command run these.
+			if slices.Contains([]string{"js7", "stores", "jobs"}, product) {
 				continue
 			}
 			name := product + "/" + filepath.Base(file)

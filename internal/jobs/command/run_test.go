@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -91,16 +92,31 @@ func TestKilled(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("error %v", err)
 	}
-	// Nobody may have collected it yet.
-	state, err := os.ReadFile("/proc/" + strings.TrimSpace(read(t, file)) + "/stat")
-	if err == nil && !strings.Contains(string(state), ") Z ") {
-		t.Errorf("what it started is still there: %s", state)
-	}
+	gone(t, strings.TrimSpace(read(t, file)))
 	if _, err := shell(t, "touch "+file+"2").Do(ctx, call, &bytes.Buffer{}, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
 	if _, err := os.Stat(file + "2"); err == nil {
 		t.Error("it was run after the end")
+	}
+}
+
+// gone waits until a process that was killed has ended. Nobody may have collected it yet.
+func gone(t *testing.T, pid string) {
+	t.Helper()
+	tick, end := time.NewTicker(10*time.Millisecond), time.NewTimer(30*time.Second)
+	defer tick.Stop()
+	defer end.Stop()
+	for {
+		state, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil || strings.Contains(string(state), ") Z ") {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-end.C:
+			t.Fatalf("what it started is still there: %s", state)
+		}
 	}
 }
 
