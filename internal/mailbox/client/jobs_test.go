@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -112,6 +113,15 @@ type relay struct {
 	desk    *jobs.Desk
 	stop    func()
 	log     *bytes.Buffer
+
+	mu      sync.Mutex
+	defined map[string]jobs.Definition
+}
+
+func (r *relay) definitions() map[string]jobs.Definition {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.defined)
 }
 
 func keyOf(agent string) ed25519.PrivateKey {
@@ -124,7 +134,7 @@ func newRelay(t *testing.T) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{t: t, store: store, network: &network{}, log: &bytes.Buffer{}}
+	r := &relay{t: t, store: store, network: &network{}, log: &bytes.Buffer{}, defined: map[string]jobs.Definition{}}
 	r.start()
 	return r
 }
@@ -132,7 +142,7 @@ func newRelay(t *testing.T) *relay {
 // start starts the service; only the outbox is what it was before.
 func (r *relay) start() {
 	r.t.Helper()
-	r.desk = jobs.NewDesk(jobs.DeskOptions{Jobs: r.store, Definitions: func() map[string]jobs.Definition { return nil }, Log: zerolog.Nop()})
+	r.desk = jobs.NewDesk(jobs.DeskOptions{Jobs: r.store, Definitions: r.definitions, Log: zerolog.Nop()})
 	agents := map[string]*mailbox.Agent{}
 	for _, name := range []string{"web", "batch"} {
 		verifier, err := mailbox.NewSignatureVerifier([]ed25519.PublicKey{keyOf(name).Public().(ed25519.PublicKey)})
@@ -189,6 +199,9 @@ func (r *relay) work(agent string) (*client.Jobs, *http.Transport) {
 func (r *relay) add(id, kind string) {
 	r.t.Helper()
 	now := time.Now()
+	r.mu.Lock()
+	r.defined["job-"+id] = jobs.Definition{Name: "job-" + id, Runner: "web", Kind: kind, Settings: []byte(`{"store":"tls"}`), Timeout: time.Hour}
+	r.mu.Unlock()
 	run := outbox.Run{ID: id, Job: "job-" + id, Runner: "web", Kind: kind, Settings: []byte(`{"store":"tls"}`), Timeout: time.Hour, Trigger: outbox.ByOperator, State: outbox.RunWaiting, AddedAt: now, DueAt: now}
 	if err := r.store.AddRun(r.t.Context(), run, &audit.Entry{At: now, Kind: audit.JobStarted, Actor: "test"}); err != nil {
 		r.t.Fatal(err)
