@@ -82,7 +82,7 @@ type End struct {
 }
 
 // Lease is how long a run is taken to be alive of which nothing is heard. Its runner
-// extends it three times as often.
+// extends it many times meanwhile.
 const Lease = 2 * time.Minute
 
 // MaxClaims is how often a run is begun whose runner dies.

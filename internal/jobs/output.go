@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/sealrelay/sealrelay/internal/outbox"
 )
@@ -20,7 +19,8 @@ type output struct {
 	// stop ends the task when its output cannot be kept.
 	stop context.CancelCauseFunc
 
-	mu       sync.Mutex
+	// turn has room for the one who writes or sends, which may take as long as a lease.
+	turn     chan struct{}
 	gathered []byte
 	seq      int
 	sent     int
@@ -31,8 +31,8 @@ type output struct {
 
 // Write takes all of data, or an error that stays.
 func (o *output) Write(data []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.turn <- struct{}{}
+	defer o.end()
 	if o.err != nil {
 		return 0, o.err
 	}
@@ -47,10 +47,32 @@ func (o *output) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
+func newOutput(ctx context.Context, work Work, run outbox.Run, stop context.CancelCauseFunc) *output {
+	return &output{ctx: ctx, work: work, run: run, stop: stop, turn: make(chan struct{}, 1)}
+}
+
+// end ends a turn.
+func (o *output) end() { <-o.turn }
+
 // flush sends what was gathered.
 func (o *output) flush() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.turn <- struct{}{}
+	defer o.end()
+	return o.sendAll()
+}
+
+// flushIdle sends what was gathered, unless something is being sent: whoever keeps the
+// lease does not wait for that. The next write tells of an error.
+func (o *output) flushIdle() {
+	select {
+	case o.turn <- struct{}{}:
+		defer o.end()
+		_ = o.sendAll()
+	default:
+	}
+}
+
+func (o *output) sendAll() error {
 	if o.err != nil || len(o.gathered) == 0 {
 		return o.err
 	}

@@ -16,6 +16,9 @@ import (
 const (
 	// claimAgain is the pause after a claim that failed.
 	claimAgain = 5 * time.Second
+	// extendEvery is how often a lease is extended and output sent on, and so how soon a
+	// task that is to stop learns of it.
+	extendEvery = 10 * time.Second
 	// endWithin bounds what is still told of a run when its task or runner stops.
 	endWithin = 30 * time.Second
 )
@@ -78,7 +81,7 @@ func (r *Runner) do(ctx context.Context, run outbox.Run) {
 	log := r.Log.With().Str("job", run.Job).Str("run", run.ID).Logger()
 	log.Info().Str("kind", run.Kind).Msg("job begins")
 	task, stop := context.WithCancelCause(ctx)
-	out := &output{ctx: task, work: r.Work, run: run, stop: stop}
+	out := newOutput(task, r.Work, run, stop)
 	kept := make(chan struct{})
 	go func() {
 		defer close(kept)
@@ -130,7 +133,7 @@ func (r *Runner) perform(ctx context.Context, run outbox.Run, out *output) (repo
 // keep extends the lease and sends on the output, until task ends, which it brings about
 // if the run is to stop or lost.
 func (r *Runner) keep(task context.Context, stop context.CancelCauseFunc, run outbox.Run, out *output) {
-	tick := time.NewTicker(Lease / 3)
+	tick := time.NewTicker(extendEvery)
 	defer tick.Stop()
 	until := time.Now().Add(Lease)
 	for {
@@ -152,7 +155,7 @@ func (r *Runner) keep(task context.Context, stop context.CancelCauseFunc, run ou
 			stop(errStopped)
 		default:
 			until = asked.Add(Lease)
-			_ = out.flush() // The next write tells.
+			out.flushIdle()
 		}
 	}
 }

@@ -148,7 +148,7 @@ func newJobsCancel() *cobra.Command {
 		Use:   "cancel RUN",
 		Short: "Cancel a run that waits, or tell one that runs to stop",
 		Long: `Cancel a run that waits, or tell one that runs to stop. Whoever runs it learns of it within
-40 seconds and ends what it does in its own way.`,
+ten seconds and ends what it does in its own way.`,
 		Args: cli.Arguments(cobra.ExactArgs(1)),
 	}
 	path, asJSON := cli.ConfigFlag(cmd), cli.JSONFlag(cmd)
