@@ -67,7 +67,10 @@ func (o *Outbox) PlanRun(ctx context.Context, run outbox.Run, schedule string, q
 		added, err = t.planRun(run, schedule, queue)
 		return err
 	})
-	return err == nil && added, err
+	if err != nil {
+		return false, err
+	}
+	return added, nil
 }
 
 func (t *tx) planRun(run outbox.Run, schedule string, queue bool) (bool, error) {
@@ -104,10 +107,13 @@ func (o *Outbox) CancelRun(ctx context.Context, id string, entry audit.Entry) (o
 			func(row []driver.Value) error { run, changed = scanRun(row), 1; return nil }, micros(entry.At), id)
 		return changed, err
 	})
-	if err == nil && changed == 0 {
-		err = outbox.ErrNoRun
+	switch {
+	case err != nil:
+		return outbox.Run{}, err
+	case changed == 0:
+		return outbox.Run{}, outbox.ErrNoRun
 	}
-	return run, err
+	return run, nil
 }
 
 // AcknowledgeRuns implements outbox.Jobs.

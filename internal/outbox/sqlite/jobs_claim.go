@@ -18,7 +18,10 @@ func (o *Outbox) ClaimRun(ctx context.Context, runner string, now time.Time, lea
 		run, ok, err = t.claimRun(runner, now, lease, limit)
 		return err
 	})
-	return run, ok && err == nil, err
+	if err != nil { // The writer may still be at work on what nobody waits for.
+		return outbox.Run{}, false, err
+	}
+	return run, ok, nil
 }
 
 // lostAtOnce bounds how many lost runs one claim ends.
@@ -84,7 +87,10 @@ func (o *Outbox) ExtendRun(ctx context.Context, id string, fence int64, until ti
 		}
 		return err
 	})
-	return stop && err == nil, err
+	if err != nil {
+		return false, err
+	}
+	return stop, nil
 }
 
 // AppendOutput implements outbox.Jobs.
