@@ -50,7 +50,11 @@ func leaseExpiry(t *testing.T, s *store) {
 }
 
 func stuckDeliveries(t *testing.T, s *store) {
-	const secrets, agents = 20, 500
+	const secrets = 20
+	agents := 500
+	if testing.Short() { // under the race detector
+		agents = 100
+	}
 	names := make([]string, agents)
 	for i := range names {
 		names[i] = fmt.Sprintf("agent-%03d", i)

@@ -103,7 +103,11 @@ func noRoom(t *testing.T, s *store) {
 // broken destination are due.
 func costOfHeld(t *testing.T, s *store) {
 	var senders sync.WaitGroup
-	for i := range 10_000 {
+	held := 10_000
+	if testing.Short() { // under the race detector
+		held = 2000
+	}
+	for i := range held {
 		senders.Go(func() { s.commit(change(fmt.Sprint("s", i), 1, 0, "dead")) })
 	}
 	senders.Wait()
