@@ -131,7 +131,7 @@ func (d *Desk) Retry(ctx context.Context, id, actor string) (outbox.Run, error) 
 	}
 	ended := failed.State == outbox.RunEnded && failed.Result != outbox.RunSuccess || failed.State == outbox.RunCancelled
 	if !ended {
-		return outbox.Run{}, fmt.Errorf("%w: %s", ErrNotFailed, id)
+		return outbox.Run{}, ErrNotFailed
 	}
 	definition, err := d.definition(failed.Job)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // The ways in which work on runs fails, beside those of an Outbox.
 var (
 	// ErrNoRun: there is no such run, or it is not in a state for that.
-	ErrNoRun = errors.New("there is no such run, or it cannot be done with it any more")
+	ErrNoRun = errors.New("there is no such run, or it has ended")
 	// ErrOutput: a chunk of an output is not the next one.
 	ErrOutput = errors.New("chunk is not the next one of the output")
 )

@@ -40,7 +40,11 @@ func withJobs(cmd *cobra.Command, path string, work func(ctx context.Context, de
 		return err
 	}
 	desk := jobs.NewDesk(jobs.DeskOptions{Jobs: store, Definitions: func() map[string]jobs.Definition { return defined }, Log: zerolog.Nop()})
-	return errors.Join(work(cmd.Context(), desk, store), store.Close())
+	err = work(cmd.Context(), desk, store)
+	if errors.Is(err, outbox.ErrNoRun) {
+		err = fmt.Errorf("%w; `sealrelay jobs runs` lists those there are", err)
+	}
+	return errors.Join(err, store.Close())
 }
 
 func newJobsList() *cobra.Command {

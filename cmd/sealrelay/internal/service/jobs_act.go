@@ -135,7 +135,7 @@ func newJobsRetry() *cobra.Command {
 		return withJobs(cmd, *path, func(ctx context.Context, desk *jobs.Desk, _ outbox.Jobs) error {
 			run, err := desk.Retry(ctx, args[0], operator())
 			if err != nil {
-				return err
+				return fmt.Errorf("run %s: %w", args[0], err)
 			}
 			return printAdded(cmd, run, *asJSON)
 		})
@@ -194,7 +194,12 @@ func newJobsAcknowledge() *cobra.Command {
 		if ways != 1 {
 			return cli.UsageErrorf("name runs, or use --job or --all")
 		}
-		return withJobs(cmd, *path, func(ctx context.Context, desk *jobs.Desk, _ outbox.Jobs) error {
+		return withJobs(cmd, *path, func(ctx context.Context, desk *jobs.Desk, runs outbox.Jobs) error {
+			for _, id := range args { // One that is mistyped acknowledges nothing.
+				if _, err := runs.GetRun(ctx, id); err != nil {
+					return fmt.Errorf("run %s: %w", id, err)
+				}
+			}
 			total := 0
 			for _, filter := range filters {
 				n, err := desk.Acknowledge(ctx, filter, operator())
